@@ -1,0 +1,239 @@
+"""What every optimizer shares: everything that is not its rule."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nnopt_utils._validation import check_array, check_choice, check_finite, check_integer, check_number, describe
+
+CONVENTIONS = ("paper", "keras", "pytorch")
+Schedule = Callable[[int], float]
+
+
+class NonFiniteGradientError(ValueError):
+    """The gradient given to ``step`` holds NaN or infinity; nothing was changed."""
+
+
+class Optimizer(ABC):
+    r"""Base class: step counter, state, learning rate, weight decay, clipping, and the walk over θ.
+
+    A subclass lists its state in ``slots`` and writes its rule, ``update(theta, gradient, *slots)``, which
+    changes θ and the slots in place. ``step`` calls it once a block of 32,768 parameters: temporaries of a
+    block stay in the processor's cache, so the readable rule is also the fast one. Inside a rule,
+    ``self.learning_rate`` is the rate η_t of this step and ``self.t`` the step's number, from 1.
+
+    Args:
+        learning_rate: η > 0, or a schedule: a function from the number of finished steps (0 at the first
+            step) to a rate.
+        convention: ``"paper"``, ``"keras"`` or ``"pytorch"``: picks the formula and the defaults where
+            these differ.
+        weight_decay: λ >= 0. In ``"paper"`` and ``"keras"`` decoupled, θ ← θ − η λ θ before the rule
+            (Loshchilov & Hutter 2019; Keras); in ``"pytorch"`` an L2 penalty, g ← g + λ θ.
+        clipvalue: limit each entry of g to [−clipvalue, clipvalue].
+        clipnorm: scale each tensor's gradient down to at most this norm. Tensors are those of
+            ``optimizer.layout`` (``fit`` sets it); without a layout θ counts as one tensor.
+        global_clipnorm: scale the whole g down to at most this norm. Only one of the three may be given.
+
+    Warning:
+        Keras clips before it decays; PyTorch clips outside the optimizer, hence before the L2 term: the same
+        order as here.
+    """
+
+    slots: Sequence[str] = ()
+    block_size: ClassVar[int] = 32_768
+    defaults: ClassVar[dict[str, dict[str, Any]]] = {convention: {} for convention in CONVENTIONS}
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule | None = None,
+        *,
+        convention: str = "paper",
+        weight_decay: float = 0.0,
+        clipvalue: float | None = None,
+        clipnorm: float | None = None,
+        global_clipnorm: float | None = None,
+    ) -> None:
+        self.convention = check_choice("convention", convention, CONVENTIONS)
+        self.weight_decay = check_number("weight_decay", weight_decay, low=0.0)
+        clips = {"clipvalue": clipvalue, "clipnorm": clipnorm, "global_clipnorm": global_clipnorm}
+        given = {n: check_number(n, value, low=0.0, low_open=True) for n, value in clips.items() if value is not None}
+        if len(given) > 1:
+            raise ValueError(f"{', '.join(given)}: got {len(given)} ways of clipping; expected at most one")
+        self.clipvalue, self.clipnorm, self.global_clipnorm = map(given.get, clips)
+        self.layout: Sequence[Any] | None = None
+        self.t = 0
+        self.state: dict[str, np.ndarray] = {}
+        self._shape: tuple[int, ...] | None = None
+        self.learning_rate = self._default("learning_rate", learning_rate)
+
+    @abstractmethod
+    def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
+        """Change one block of θ and its state in place: the rule."""
+
+    # -- learning rate ---------------------------------------------------------------------------------
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate η_t of the latest step (before the first step, of that one). May be set at any time."""
+        return self._rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float | Schedule) -> None:
+        rate = self._rate_at(value, max(self.t - 1, 0))
+        self.schedule = value if callable(value) else None
+        self._rate = rate
+
+    @staticmethod
+    def _rate_at(value: float | Schedule, finished_steps: int) -> float:
+        if not callable(value):
+            return check_number("learning_rate", value, low=0.0, low_open=True)
+        try:
+            return check_number("learning_rate", value(finished_steps), low=0.0)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{error} from the schedule {value!r} after {finished_steps} steps") from error
+
+    # -- one step --------------------------------------------------------------------------------------
+
+    def step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
+        """Advance t by one and change θ in place; the gradient is left as it is.
+
+        Args:
+            theta: parameters, 1-D float32 or float64, writeable.
+            gradient: g, of the same shape.
+
+        Raises:
+            TypeError, ValueError: bad shape or type; nothing is changed.
+            NonFiniteGradientError: NaN or infinity in the gradient; nothing is changed.
+        """
+        self._check_step(theta, gradient)
+        if self.schedule is not None:
+            self._rate = self._rate_at(self.schedule, self.t)
+        self._allocate(theta)
+        self.t += 1
+        self.begin_step(theta)
+        gradient = self._clipped(gradient)
+        if np.may_share_memory(theta, gradient):  # the gradient of θ²/2 is θ: it must not change under the rule
+            gradient = gradient.copy()
+        for start in range(0, theta.size, self.block_size):
+            block = slice(start, start + self.block_size)
+            self._update_block(theta[block], gradient[block], [slot[block] for slot in self.state.values()])
+
+    def begin_step(self, theta: np.ndarray) -> None:  # noqa: B027 (a hook: most rules need none)
+        """Compute what is the same for all blocks of this step. A rule may override it."""
+
+    def _update_block(self, theta: np.ndarray, gradient: np.ndarray, slots: list[np.ndarray]) -> None:
+        if self.weight_decay:
+            if self.convention == "pytorch":
+                gradient = gradient + self.weight_decay * theta
+            else:
+                theta *= 1 - self.learning_rate * self.weight_decay
+        self.update(theta, gradient, *slots)
+
+    def _allocate(self, theta: np.ndarray) -> None:
+        if self._shape is None:
+            self._shape = theta.shape
+            self.state = {name: np.zeros_like(theta) for name in self.slots}
+
+    def _check_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
+        if not isinstance(theta, np.ndarray) or theta.ndim != 1 or theta.dtype not in (np.float32, np.float64):
+            raise TypeError(f"theta: got {describe(theta)}; expected a 1-D float32 or float64 array, changed in place")
+        if theta.size == 0 or not theta.flags.writeable:
+            kind = "an empty" if theta.size == 0 else "a read-only"
+            raise ValueError(f"theta: got {kind} array; expected a writeable one with at least one parameter")
+        if not isinstance(gradient, np.ndarray) or gradient.dtype.kind != "f":
+            raise TypeError(f"gradient: got {describe(gradient)}; expected a float array of shape {theta.shape}")
+        if gradient.shape != theta.shape:
+            raise ValueError(f"gradient: got {describe(gradient)}; expected shape {theta.shape}, the shape of theta")
+        if self._shape is not None and self._shape != theta.shape:
+            raise ValueError(
+                f"theta: got {describe(theta)}; expected shape {self._shape}, for which this optimizer holds state "
+                "(use a new optimizer for another theta)"
+            )
+        # One dot product finds any NaN or infinity, and only its own overflow needs the slower look.
+        with np.errstate(over="ignore", invalid="ignore"):
+            looks_finite = np.isfinite(np.dot(gradient, gradient))
+        if not looks_finite:
+            try:
+                check_finite("gradient", gradient)
+            except ValueError as error:
+                raise NonFiniteGradientError(str(error)) from None
+
+    # -- clipping --------------------------------------------------------------------------------------
+
+    def _clipped(self, gradient: np.ndarray) -> np.ndarray:
+        if self.clipvalue is not None:
+            return np.clip(gradient, -self.clipvalue, self.clipvalue)
+        if self.global_clipnorm is not None:
+            return _scaled_to_norm(gradient, self.global_clipnorm)
+        if self.clipnorm is not None:
+            if self.layout is None:
+                return _scaled_to_norm(gradient, self.clipnorm)
+            return np.concatenate([_scaled_to_norm(gradient[t.slice], self.clipnorm) for t in self.layout])
+        return gradient
+
+    # -- looking at it, saving it ----------------------------------------------------------------------
+
+    def _default(self, name: str, value: Any) -> Any:
+        return self.defaults[self.convention][name] if value is None else value
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Every constructor argument by name, as it stands now."""
+        own = inspect.signature(type(self).__init__).parameters
+        shared = inspect.signature(Optimizer.__init__).parameters
+        names = [n for n in dict.fromkeys([*own, *shared]) if n not in ("self", "common")]
+        values = {name: getattr(self, name) for name in names}
+        if self.schedule is not None:
+            values["learning_rate"] = self.schedule
+        return values
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.hyperparameters.items())})"
+
+    def get_state(self) -> dict[str, Any]:
+        """Return copies of all that a later ``set_state`` needs to go on exactly from here."""
+        return {
+            "optimizer": type(self).__name__,
+            "t": self.t,
+            "learning_rate": None if self.schedule is not None else self.learning_rate,
+            "slots": {name: slot.copy() for name, slot in self.state.items()},
+            "shape": self._shape,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over a state from ``get_state`` of an optimizer built with the same arguments.
+
+        Raises:
+            ValueError: the state is another optimizer's, or its arrays do not fit; nothing is changed.
+        """
+        if not isinstance(state, dict):
+            raise TypeError(f"state: got {describe(state)}; expected the dict that get_state returns")
+        missing = {"optimizer", "t", "learning_rate", "slots", "shape"} - set(state)
+        if missing:
+            raise ValueError(f"state: got one without {sorted(missing)}; expected the dict that get_state returns")
+        if state["optimizer"] != type(self).__name__:
+            raise ValueError(f"state: got one of {state['optimizer']}; expected one of {type(self).__name__}")
+        if state["shape"] is not None and set(state["slots"]) != set(self.slots):
+            raise ValueError(f"state: got slots {sorted(state['slots'])}; expected {sorted(self.slots)}")
+        slots = {name: check_array(f"state[{name!r}]", state["slots"][name], shape=state["shape"]) for name in state["slots"]}
+        rate = None if state["learning_rate"] is None else self._rate_at(state["learning_rate"], 0)
+        self.t, self._shape = check_integer("state['t']", state["t"], low=0), state["shape"]
+        self.state = {name: slots[name].copy() for name in self.slots if name in slots}
+        if rate is not None:
+            self.learning_rate = rate
+        elif self.schedule is not None:
+            self.learning_rate = self.schedule
+
+
+def _scaled_to_norm(gradient: np.ndarray, limit: float) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        norm = float(np.linalg.norm(gradient))
+    if np.isinf(norm):  # only the squares overflowed
+        largest = float(np.abs(gradient).max())
+        norm = largest * float(np.linalg.norm(gradient / largest))
+    return gradient if norm <= limit else gradient * (limit / norm)

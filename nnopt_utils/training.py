@@ -1,0 +1,318 @@
+"""Training: ``fit`` a network to data, ``minimize`` a function."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
+
+from nnopt_utils._validation import as_generator, check_array, check_integer, describe
+from nnopt_utils.history import History, Trajectory
+from nnopt_utils.networks import MLP
+from nnopt_utils.optimizers import NonFiniteGradientError, Optimizer
+
+
+class DivergenceError(ArithmeticError):
+    """The loss or the gradient stopped being finite. ``history`` is the record up to there."""
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a callback is given after each step of ``fit``."""
+
+    epoch: int
+    number: int
+    loss: float
+    gradient: np.ndarray
+    network: MLP
+    optimizer: Optimizer
+
+
+class Objective(Protocol):
+    """What ``minimize`` needs of a problem."""
+
+    @property
+    def start(self) -> np.ndarray:
+        """A point to begin at."""
+
+    def value(self, theta: np.ndarray) -> Any:
+        """J(θ)."""
+
+    def gradient(self, theta: np.ndarray) -> np.ndarray:
+        """g(θ)."""
+
+
+def fit(
+    network: MLP,
+    optimizer: Optimizer,
+    data: Any,
+    epochs: int = 10,
+    batch_size: int = 32,
+    seed: int | np.random.Generator = 0,
+    *,
+    history: History | None = None,
+    callback: Callable[[Step], Any] | None = None,
+    progress: bool = True,
+    blas_threads: int | None = 1,
+) -> History:
+    r"""Train a network on mini-batches; its parameters change in place.
+
+    Each epoch draws a new order of the samples, cuts it into mini-batches of B and steps once a batch:
+    $\theta \leftarrow \text{optimizer}(\theta, \nabla J_{\text{batch}}(\theta))$.
+
+    Args:
+        network: what to train.
+        optimizer: takes the steps; its state goes on from where it is.
+        data: a ``Dataset`` (its test set is never touched), ``(x, y)``, or ``(x, y, x_val, y_val)``.
+        epochs: how many epochs in all, >= 1; default 10.
+        batch_size: B >= 1; default 32. ``len(x)`` gives full-batch gradient descent.
+        seed: fixes the order of the samples: epoch e = 1, 2, … is shuffled from (seed, e).
+        history: of an earlier, shorter or interrupted call with the same data: training goes on there, exactly as if
+            it had never stopped (``seed`` is then the history's own). Its record is extended in place.
+        callback: called with a :class:`Step` after every step; if it returns ``True`` training stops.
+        progress: show a progress bar.
+        blas_threads: limit of BLAS threads during the call; default 1 (small products lose time with more);
+            ``None`` for no limit.
+
+    Returns:
+        The history. An interrupt (Ctrl-C, or the stop button) ends the run after the step under way and returns
+        what there is; give it back as ``history`` to go on.
+
+    Raises:
+        DivergenceError: the loss or gradient stopped being finite; names epoch, step, rate and what to try.
+        TypeError, ValueError: bad arguments; nothing is changed.
+
+    Example:
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x = np.array([[0.0], [1.0]]); y = np.array([0, 1])
+        >>> network = MLP([1, 2], seed=0)
+        >>> history = fit(network, SGD(learning_rate=1.0), (x, y), epochs=50, batch_size=2, progress=False)
+        >>> history.epochs, network.predict(x)
+        (50, array([0, 1]))
+
+    Warning:
+        Keras's ``fit`` reports the accuracy of the training batches under way; here only the validation set is
+        judged, after the epoch. Keras keeps the last, smaller batch, as here; many PyTorch loops drop it.
+    """
+    _check_types(network, optimizer)
+    x, y, validation = _check_training_data(network, data)
+    check_integer("epochs", epochs, low=1)
+    check_integer("batch_size", batch_size, low=1)
+    if blas_threads is not None:
+        check_integer("blas_threads", blas_threads, low=1)
+    optimizer.layout = network.layout
+    history = _begin(history, len(x), batch_size, seed)
+    with threadpool_limits(blas_threads, user_api="blas"), _deferred_interrupt() as interrupted:
+        total = max(0, epochs * history.steps_per_epoch - len(history.step_losses))
+        # Without "disable" the environment variable TQDM_DISABLE keeps its say.
+        options = {} if progress else {"disable": True}
+        with tqdm(total=total, unit="step", leave=False, **options) as bar:
+            while history.epoch < epochs and not history.interrupted:
+                finished = _train_epoch(network, optimizer, x, y, history, callback, bar, interrupted)
+                if finished and validation is not None:
+                    result = network.evaluate(*validation)
+                    history.val_loss.append(result.loss)
+                    history.val_accuracy.append(result.accuracy)
+                    history.interrupted = history.interrupted or interrupted()
+    return history
+
+
+def _train_epoch(
+    network: MLP,
+    optimizer: Optimizer,
+    x: np.ndarray,
+    y: np.ndarray,
+    history: History,
+    callback: Callable[[Step], Any] | None,
+    bar: Any,
+    interrupted: Callable[[], bool],
+) -> bool:
+    """Run the rest of an epoch; return whether it reached its end."""
+    # Epochs count from 1 here: default_rng([seed, 0]) is default_rng(seed), which drew the network's weights.
+    order = np.random.default_rng([history.seed, history.epoch + 1]).permutation(history.n_samples)
+    begun = time.perf_counter()
+    while history.step < history.steps_per_epoch:
+        batch = order[history.step * history.batch_size : (history.step + 1) * history.batch_size]
+        loss, gradient = _one_step(network, optimizer, x[batch], y[batch], history)
+        history.step_losses.append(loss)
+        history.step += 1
+        bar.update()
+        step = Step(history.epoch, history.step, loss, gradient, network, optimizer)
+        stopped = callback is not None and _is_true(callback(step))
+        history.interrupted = stopped or interrupted()
+        if history.interrupted and history.step < history.steps_per_epoch:
+            return False
+    _finish_epoch(history, optimizer.learning_rate, time.perf_counter() - begun)
+    bar.set_postfix(epoch=history.epoch, loss=f"{history.train_loss[-1]:.4f}")
+    return True
+
+
+def _is_true(answer: Any) -> bool:
+    """Did a callback return ``True``, Python's or NumPy's? Any other value, such as a number, stops nothing."""
+    return isinstance(answer, bool | np.bool_) and bool(answer)
+
+
+def _one_step(
+    network: MLP, optimizer: Optimizer, x: np.ndarray, y: np.ndarray, history: History
+) -> tuple[float, np.ndarray]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss, gradient = network._loss_and_gradient(x, y, network.parameters)
+        try:
+            if not math.isfinite(loss):
+                raise NonFiniteGradientError(f"the loss is {loss}")
+            optimizer.step(network.parameters, gradient)
+        except NonFiniteGradientError as error:
+            raise DivergenceError(_divergence_message(str(error), optimizer, history), history) from None
+    return loss, gradient
+
+
+def _divergence_message(what: str, optimizer: Optimizer, history: History) -> str:
+    last = f"{history.step_losses[-1]:.4g}" if history.step_losses else "none"
+    return (
+        f"training diverged in epoch {history.epoch + 1}, step {history.step + 1}: {what}; "
+        f"learning rate {optimizer.learning_rate:g}, loss of the step before: {last}. Try a learning rate 3 to 10 "
+        "times smaller, scale the inputs to [0, 1], or clip the gradient (global_clipnorm=1.0)."
+    )
+
+
+def _finish_epoch(history: History, rate: float, seconds: float) -> None:
+    steps = history.steps_per_epoch
+    sizes = np.full(steps, history.batch_size)
+    sizes[-1] = history.n_samples - (steps - 1) * history.batch_size
+    history.train_loss.append(float(np.average(history.step_losses[-steps:], weights=sizes)))
+    history.learning_rate.append(rate)
+    history.seconds.append(seconds)
+    history.epoch += 1
+    history.step = 0
+
+
+def _begin(history: History | None, n_samples: int, batch_size: int, seed: int | np.random.Generator) -> History:
+    if history is None:
+        generator = as_generator(seed)
+        drawn = int(generator.integers(2**63)) if isinstance(seed, np.random.Generator) else int(seed)
+        return History(seed=drawn, batch_size=batch_size, n_samples=n_samples)
+    if not isinstance(history, History):
+        raise TypeError(f"history: got {describe(history)}; expected the History that an earlier fit returned")
+    if (history.n_samples, history.batch_size) != (n_samples, batch_size):
+        raise ValueError(
+            f"history: got one of {history.n_samples} samples in batches of {history.batch_size}; "
+            f"expected {n_samples} samples in batches of {batch_size}, as in this call"
+        )
+    history.interrupted = False
+    return history
+
+
+def _check_types(network: Any, optimizer: Any) -> None:
+    if not isinstance(network, MLP):
+        raise TypeError(f"network: got {describe(network)}; expected an MLP")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer: got {describe(optimizer)}; expected an Optimizer, e.g. SGD(learning_rate=0.1)")
+
+
+def _check_training_data(network: MLP, data: Any) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+    if hasattr(data, "x_train"):
+        data = (data.x_train, data.y_train, data.x_val, data.y_val)
+    if not isinstance(data, tuple | list) or len(data) not in (2, 4):
+        raise TypeError(f"data: got {describe(data)}; expected a Dataset, (x, y) or (x, y, x_val, y_val)")
+    x, y = network.check_data(data[0], data[1])
+    return x, y, network.check_data(data[2], data[3]) if len(data) == 4 else None
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let an interrupt wait for the end of a step, so that θ and the state are never half-changed.
+
+    A second interrupt acts at once. Only the main thread receives signals; elsewhere nothing is done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    received = []
+
+    def handler(number: int, frame: Any) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield lambda: bool(received)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def minimize(
+    problem: Objective,
+    optimizer: Optimizer,
+    steps: int,
+    start: np.ndarray | None = None,
+    callback: Callable[[int, np.ndarray], Any] | None = None,
+) -> Trajectory:
+    r"""Run an optimizer on a function and keep every point: $\theta_{t+1} = \text{optimizer}(\theta_t, g(\theta_t))$.
+
+    Args:
+        problem: anything with ``value(theta)``, ``gradient(theta)`` and ``start``; see ``problems``.
+        optimizer: a new one; its state would otherwise leak from another run.
+        steps: T >= 1.
+        start: θ_1, shape (d,); default ``problem.start``. It is copied.
+        callback: called with (t, θ_{t+1}) after each step; if it returns ``True`` the run stops.
+
+    Returns:
+        The trajectory of T + 1 points. When the value or gradient stops being finite the run ends at the last
+        finite point, with ``diverged=True``: here divergence is a result, not an error.
+
+    Raises:
+        TypeError, ValueError: bad arguments, an optimizer that has already taken steps.
+
+    Example:
+        >>> from nnopt_utils.optimizers import GradientDescent
+        >>> from nnopt_utils.problems import Quadratic
+        >>> trajectory = minimize(Quadratic([1.0, 10.0]), GradientDescent(0.1), steps=200)
+        >>> bool(trajectory.values[-1] < 1e-12)
+        True
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer: got {describe(optimizer)}; expected an Optimizer, e.g. GradientDescent(0.1)")
+    if optimizer.t:
+        raise ValueError(f"optimizer: got one that has taken {optimizer.t} steps; expected a new one")
+    check_integer("steps", steps, low=1)
+    theta = np.array(check_array("start", problem.start if start is None else start, ndim=1), dtype=np.float64)
+    value, gradient = _finite_value_and_gradient(problem, theta)
+    if gradient is None:
+        raise ValueError(f"start: got a point where the value is {value}; expected a finite value and gradient")
+    points, values, norms = [theta.copy()], [value], [float(np.linalg.norm(gradient))]
+    diverged = False
+    with np.errstate(over="ignore", invalid="ignore"):
+        for t in range(1, steps + 1):
+            optimizer.step(theta, gradient)
+            value, gradient = _finite_value_and_gradient(problem, theta)
+            if gradient is None:
+                diverged = True
+                break
+            points.append(theta.copy())
+            values.append(value)
+            norms.append(float(np.linalg.norm(gradient)))
+            if callback is not None and _is_true(callback(t, theta)):
+                break
+    return Trajectory(np.array(points), np.array(values), np.array(norms), diverged, repr(optimizer))
+
+
+def _finite_value_and_gradient(problem: Objective, theta: np.ndarray) -> tuple[float, np.ndarray | None]:
+    """Return J and g at θ, with ``None`` for g when anything is not finite."""
+    if not np.isfinite(theta).all():
+        return math.nan, None
+    value, gradient = float(problem.value(theta)), problem.gradient(theta)
+    return value, gradient if math.isfinite(value) and np.isfinite(gradient).all() else None
