@@ -1,0 +1,110 @@
+# `make` lists what it can do. Each target sets itself up, once: .venv holds everything, nothing is installed elsewhere.
+# Variables: PYTHON=/path/to/python3.12   LAB_ARGS="--no-browser --allow-root"   CHAPTER=04   JOBS=2
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help lab test lint types unit nbval notebooks bench oldest lock format clean
+
+# --- set-up ---------------------------------------------------------------------------------------------------------
+
+# The first Python 3.11, 3.12 or 3.13 found; else empty.
+SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+CANDIDATES = python3 python3.13 python3.12 python3.11 python
+PYTHON ?= $(firstword $(foreach p,$(CANDIDATES),$(shell $(p) -c '$(SUPPORTED)' >/dev/null 2>&1 && command -v $(p))))
+
+JOBS ?= 2
+LAB_ARGS ?=
+CHAPTER ?=
+
+BIN := .venv/bin
+UV := $(shell command -v uv 2>/dev/null)
+ifneq ($(UV),)
+MAKE_VENV = uv venv --quiet --clear --python "$(PYTHON)" .venv
+INSTALL = uv pip install --quiet --python $(BIN)/python
+else
+MAKE_VENV = "$(PYTHON)" -m venv --clear .venv
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+export UV_PYTHON_DOWNLOADS := never
+
+# Notebooks use the kernel of .venv, and no one's saved settings pick another way to draw.
+export JUPYTER_PREFER_ENV_PATH := 1
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+unexport MPLBACKEND PYTHONPATH PYTHONHOME
+
+# What must be the same in every test: no bars, no progress file, one arithmetic, a quiet TensorFlow.
+# One BLAS thread: tests run side by side, and two threads on a busy processor are slower than one.
+TEST_ENV = PATH="$(CURDIR)/$(BIN):$$PATH" TQDM_DISABLE=1 NNOPT_PROGRESS=off OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+	TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 CUDA_VISIBLE_DEVICES=-1
+
+$(BIN)/python:
+	@"$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null || { \
+		echo "This course needs Python 3.11, 3.12 or 3.13, and found:" >&2; \
+		for p in "$(PYTHON)" $(CANDIDATES); do \
+			v=$$("$$p" --version 2>&1) && echo "  $$p: $$v" >&2; \
+		done; \
+		echo "Install one of them, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(MAKE_VENV)
+
+.venv/.learner: requirements.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) -r requirements.txt
+	@touch $@
+
+.venv/.dev: requirements-dev.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+# --- for learners ---------------------------------------------------------------------------------------------------
+
+help: ## List the targets (the default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+lab: .venv/.learner ## Set up, then open the course in JupyterLab at the first chapter
+	$(BIN)/python -m jupyterlab $(LAB_ARGS) notebooks/00_introduction.ipynb
+
+# --- for authors ----------------------------------------------------------------------------------------------------
+
+test: lint types unit nbval ## Set up, then check everything: style, types, unit tests, every notebook
+
+lint: .venv/.dev ## Style of code and notebooks (part of test)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/.dev ## Types (part of test)
+	$(BIN)/mypy
+
+unit: .venv/.dev ## Unit tests, doctests, the course's rules (part of test)
+	$(TEST_ENV) MPLBACKEND=Agg $(BIN)/python -m pytest -n $(JOBS) --mpl --doctest-modules tests nnopt_utils
+
+nbval: .venv/.dev ## Run every notebook and compare its outputs with the committed ones (part of test)
+	@ls notebooks/*.ipynb >/dev/null 2>&1 || { echo "There is no notebook in notebooks/: run make notebooks" >&2; exit 1; }
+	$(TEST_ENV) $(BIN)/python -m pytest -p no:warnings --nbval --nbval-current-env --nbval-cell-timeout=120 \
+		--nbval-sanitize-with=tests/nbval_sanitize.cfg -n $(JOBS) --dist loadfile notebooks/
+
+notebooks: .venv/.dev ## Write and execute the notebooks from chapters/ (one of them: CHAPTER=04)
+	$(TEST_ENV) $(BIN)/python -m tools.notebooks $(if $(CHAPTER),--chapter $(CHAPTER))
+
+bench: .venv/.dev ## Measure what is fast, against what, by which ratio
+	$(BIN)/python -m benchmarks
+
+oldest: ## Unit tests with the oldest package versions that pyproject.toml allows (needs uv)
+	uv venv --quiet --clear --python "$(PYTHON)" .venv-oldest
+	uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -e '.[dev]'
+	$(TEST_ENV) MPLBACKEND=Agg .venv-oldest/bin/python -m pytest -p no:warnings -n $(JOBS) tests --ignore tests/course
+
+# One version of each package for all three Pythons, so that the committed outputs are the same everywhere.
+LOCK = uv pip compile - --quiet --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" --output-file
+
+lock: ## Compile requirements.txt and requirements-dev.txt anew from pyproject.toml (needs uv)
+	echo '-e .' | $(LOCK) requirements.txt --upgrade
+	cp requirements.txt requirements-dev.txt  # uv keeps the versions it finds in the output file: one set for both
+	echo '-e .[dev]' | $(LOCK) requirements-dev.txt
+
+format: .venv/.dev ## Format the code (not the notebooks: change their twins in chapters/)
+	$(BIN)/ruff check --fix --extend-exclude '*.ipynb'
+	$(BIN)/ruff format
+
+clean: ## Remove .venv and everything else that can be made again
+	rm -rf .venv .venv-oldest .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info tests/results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
