@@ -28,7 +28,7 @@ def describe(value: Any) -> str:
     """
     if isinstance(value, np.ndarray):
         return f"{value.dtype} array of shape {value.shape}"
-    text = repr(value)
+    text = " ".join(repr(value).split())  # on one line: an array in a tuple has several
     return text if len(text) <= 60 else f"{type(value).__name__} {text[:57]}..."
 
 
@@ -133,7 +133,9 @@ def check_array(
             want is None or want == have for want, have in zip(shape, array.shape, strict=True)
         )
         if not matches:
-            wanted = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
+            wanted = (
+                "(" + ", ".join("any" if s is None else str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
+            )
             raise ValueError(f"{name}: got {describe(array)}; expected shape {wanted}")
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name}: got {describe(array)}; expected {ndim} dimension{'s' if ndim != 1 else ''}")

@@ -37,7 +37,9 @@ def backtracking(
 ) -> float:
     r"""Return the first step length that lowers J enough (Armijo 1966).
 
-    $$J(\theta + s\,d) \le J(\theta) + c\, s\, g^\top d, \qquad s = s_0,\; \rho s_0,\; \rho^2 s_0,\; \dots$$
+    .. math::
+
+        J(\theta + s\,d) \le J(\theta) + c\, s\, g^\top d, \qquad s = s_0,\; \rho s_0,\; \rho^2 s_0,\; \dots
 
     Args:
         problem: has ``value`` and ``gradient``.
@@ -79,7 +81,9 @@ def backtracking(
 def exact_quadratic(problem: Objective, theta: np.ndarray, direction: np.ndarray) -> float:
     r"""Return the step length that minimises a quadratic along a direction.
 
-    $$s = -\frac{g^\top d}{d^\top A d}$$
+    .. math::
+
+        s = -\frac{g^\top d}{d^\top A d}
 
     A d is the change of the gradient along d, so no matrix is needed: on a quadratic, g(θ + d) − g(θ) = A d.
 
@@ -112,7 +116,7 @@ def exact_quadratic(problem: Objective, theta: np.ndarray, direction: np.ndarray
 def steepest_descent(
     problem: Objective, steps: int, search: Search = backtracking, start: np.ndarray | None = None
 ) -> Trajectory:
-    r"""Go along −g with a new step length each time: $\theta_{t+1} = \theta_t - s_t\, g_t$.
+    r"""Go along −g with a new step length each time: :math:`\theta_{t+1} = \theta_t - s_t\, g_t`.
 
     Args:
         problem: has ``value``, ``gradient`` and ``start``.
@@ -142,4 +146,6 @@ def steepest_descent(
         points.append(theta)
     values = np.array([problem.value(point) for point in points])
     norms = np.array([np.linalg.norm(problem.gradient(point)) for point in points])
-    return Trajectory(np.array(points), values, norms, False, f"steepest descent, {getattr(search, '__name__', 'search')}")
+    return Trajectory(
+        np.array(points), values, norms, False, f"steepest descent, {getattr(search, '__name__', 'search')}"
+    )

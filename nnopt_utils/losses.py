@@ -25,6 +25,13 @@ PairCheck = Callable[[Any, Any], tuple[np.ndarray, np.ndarray]]
 _smoothing = partial(check_number, low=0.0, high=1.0)
 
 
+def _check_logits(name: str, value: Any) -> np.ndarray:
+    logits = check_array(name, value)
+    if logits.ndim == 0:
+        raise ValueError(f"{name}: got {describe(logits)}; expected at least 1 dimension, the last one the classes")
+    return logits
+
+
 def check_regression(outputs: Any, targets: Any, name: str = "outputs") -> tuple[np.ndarray, np.ndarray]:
     """Check outputs and targets of one shape, (n,) or (n, K); return the targets in the outputs' dtype.
 
@@ -44,12 +51,9 @@ broadcast the two to a matrix of every output against every target; reshape one 
         hint = ""
         if {targets.ndim, outputs.ndim} == {1, 2} and len(targets) == len(outputs):
             hint = (
-                " (NumPy would broadcast the two to a matrix of every output against every target;"
-                " reshape one of them)"
+                " (NumPy would broadcast the two to a matrix of every output against every target; reshape one of them)"
             )
-        raise ValueError(
-            f"targets: got {describe(targets)}; expected shape {outputs.shape}, that of {name}{hint}"
-        )
+        raise ValueError(f"targets: got {describe(targets)}; expected shape {outputs.shape}, that of {name}{hint}")
     return outputs, targets.astype(outputs.dtype, copy=False)
 
 
@@ -221,9 +225,7 @@ def huber(outputs: np.ndarray, targets: np.ndarray, delta: float = 1.0) -> Value
 
 
 @checked(check_binary, label_smoothing=_smoothing)
-def binary_cross_entropy(
-    logits: np.ndarray, targets: np.ndarray, label_smoothing: float = 0.0
-) -> ValueAndGradient:
+def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, label_smoothing: float = 0.0) -> ValueAndGradient:
     r"""Cross-entropy of yes/no outputs, :math:`-y \ln p - (1 - y) \ln(1 - p)` with :math:`p = 1 / (1 + e^{-z})`.
 
     From the logit z it is :math:`\max(z, 0) - yz + \ln(1 + e^{-|z|})`: three terms that neither overflow nor lose
@@ -260,7 +262,7 @@ def binary_cross_entropy(
     return float(np.mean(value)), (p - y) / logits.size
 
 
-@checked(logits=check_array)
+@checked(logits=_check_logits)
 def softmax(logits: np.ndarray) -> np.ndarray:
     r"""Probabilities of the classes: :math:`p_j = e^{z_j} / \sum_k e^{z_k}`, over the last axis.
 
@@ -271,7 +273,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
     Raises:
         TypeError: ``logits`` is not an array of real numbers.
-        ValueError: ``logits`` is empty or holds a NaN or infinite value.
+        ValueError: ``logits`` is empty, a single number, or holds a NaN or infinite value.
 
     Example:
         >>> softmax([[0.0, 0.0], [1000.0, 0.0]])
@@ -285,7 +287,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-@checked(logits=check_array)
+@checked(logits=_check_logits)
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     r"""Logarithms of the softmax: :math:`\ln p_j = z_j - \ln \sum_k e^{z_k}`, over the last axis.
 
@@ -296,7 +298,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
     Raises:
         TypeError: ``logits`` is not an array of real numbers.
-        ValueError: ``logits`` is empty or holds a NaN or infinite value.
+        ValueError: ``logits`` is empty, a single number, or holds a NaN or infinite value.
 
     Example:
         >>> log_softmax([1000.0, 0.0])
@@ -310,9 +312,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 @checked(check_classification, label_smoothing=_smoothing)
-def softmax_cross_entropy(
-    logits: np.ndarray, targets: np.ndarray, label_smoothing: float = 0.0
-) -> ValueAndGradient:
+def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray, label_smoothing: float = 0.0) -> ValueAndGradient:
     r"""Cross-entropy of a softmax, mean over samples: :math:`-\frac1n \sum_{ij} y_{ij} \ln p_{ij}`.
 
     With integer labels only the probability of the right class counts: :math:`-\frac1n \sum_i \ln p_{i, y_i}`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -42,10 +43,12 @@ class Evaluation(NamedTuple):
 class MLP:
     r"""A fully connected network whose parameters are one vector θ.
 
-    $$a^{(0)} = x, \qquad z^{(k)} = a^{(k-1)} W^{(k)} + b^{(k)}, \qquad a^{(k)} = \varphi(z^{(k)})$$
+    .. math::
+
+        a^{(0)} = x, \qquad z^{(k)} = a^{(k-1)} W^{(k)} + b^{(k)}, \qquad a^{(k)} = \varphi(z^{(k)})
 
     The last layer has no activation: it gives logits (or, for regression, the outputs), which the loss takes.
-    The objective is the mean loss plus, with ``l2`` > 0, $\tfrac{\lambda}{2}\sum_k \lVert W^{(k)}\rVert^2$.
+    The objective is the mean loss plus, with ``l2`` > 0, :math:`\tfrac{\lambda}{2}\sum_k \lVert W^{(k)}\rVert^2`.
 
     Args:
         layer_sizes: widths from the input to the output, at least two, e.g. ``[784, 64, 64, 10]``.
@@ -60,7 +63,7 @@ class MLP:
         dtype: ``"float32"`` (default) or ``"float64"`` (for gradient checks).
 
     Attributes:
-        parameters: θ, 1-D and contiguous: W⁽⁰⁾, b⁽⁰⁾, W⁽¹⁾, … Assigning copies into it.
+        parameters: θ, 1-D and contiguous: W⁽¹⁾, b⁽¹⁾, W⁽²⁾, … Assigning copies into it.
         weights, biases: lists of views into θ, (fan-in, fan-out) and (fan-out,).
         layout: the tensors of θ in order, each with name, shape and slice.
 
@@ -125,13 +128,17 @@ class MLP:
         return tensors[0::2], tensors[1::2]
 
     def _initializer(self, initializer: str | Initializer | None) -> Initializer:
-        if initializer is None:
-            initializer = "he_normal" if self.activation.name in ("relu", "leaky_relu", "elu", "gelu") else "glorot_uniform"
-        return initializer if callable(initializer) else get_initializer(initializer)
+        if callable(initializer):
+            return initializer
+        is_relu_like = self.activation.name in ("relu", "leaky_relu", "elu", "gelu")
+        default = "he_normal" if is_relu_like else "glorot_uniform"
+        return get_initializer(default if initializer is None else initializer)
 
     def _initialize(self, initializer: Initializer, generator: np.random.Generator) -> None:
         for weights in self.weights:
-            weights[:] = check_array("initializer's weights", initializer(*weights.shape, generator), shape=weights.shape)
+            fan_in, fan_out = weights.shape
+            values = initializer(fan_in, fan_out, generator)
+            weights[:] = check_array("initializer's weights", values, shape=weights.shape)
 
     def _check_outputs_fit_loss(self) -> None:
         outputs, kind = self.layer_sizes[-1], self.loss_function.kind
@@ -154,7 +161,8 @@ class MLP:
     def _forward(
         self, x: np.ndarray, weights: list[np.ndarray], biases: list[np.ndarray]
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        pre_activations, activations = [], [x]
+        pre_activations: list[np.ndarray] = []
+        activations = [x]
         for W, b in zip(weights, biases, strict=True):
             z = activations[-1] @ W
             z += b
@@ -320,14 +328,14 @@ class MLP:
 
 
 def _check_layer_sizes(layer_sizes: Sequence[int]) -> list[int]:
-    if isinstance(layer_sizes, str) or not isinstance(layer_sizes, Sequence | np.ndarray) or len(layer_sizes) < 2:
+    if not isinstance(layer_sizes, list | tuple | np.ndarray) or len(layer_sizes) < 2:
         raise ValueError(f"layer_sizes: got {describe(layer_sizes)}; expected at least two widths, e.g. [784, 64, 10]")
     return [check_integer(f"layer_sizes[{i}]", size, low=1) for i, size in enumerate(layer_sizes)]
 
 
 def _layout(layer_sizes: list[int]) -> list[Tensor]:
     layout, start = [], 0
-    for k, (fan_in, fan_out) in enumerate(zip(layer_sizes, layer_sizes[1:], strict=False)):
+    for k, (fan_in, fan_out) in enumerate(pairwise(layer_sizes)):
         shapes: list[tuple[str, tuple[int, ...]]] = [(f"weights[{k}]", (fan_in, fan_out)), (f"biases[{k}]", (fan_out,))]
         for name, shape in shapes:
             stop = start + math.prod(shape)

@@ -14,7 +14,7 @@ from nnopt_utils._validation import check_integer, check_number
 
 @dataclass(frozen=True)
 class Constant:
-    r"""The same rate for ever: $\eta_k = \eta_0$.
+    r"""The same rate for ever: :math:`\eta_k = \eta_0`.
 
     Args:
         learning_rate: η₀ > 0.
@@ -35,7 +35,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class StepDecay:
-    r"""Multiply the rate by a factor every so many steps: $\eta_k = \eta_0\, c^{\lfloor k / s \rfloor}$.
+    r"""Multiply the rate by a factor every so many steps: :math:`\eta_k = \eta_0\, c^{\lfloor k / s \rfloor}`.
 
     Args:
         learning_rate: η₀ > 0.
@@ -63,7 +63,7 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    r"""Fall by the same factor every step: $\eta_k = \eta_0\, c^{k / s}$.
+    r"""Fall by the same factor every step: :math:`\eta_k = \eta_0\, c^{k / s}`.
 
     Args:
         learning_rate: η₀ > 0.
@@ -90,7 +90,7 @@ class ExponentialDecay:
 
 @dataclass(frozen=True)
 class InverseTimeDecay:
-    r"""Fall like 1/k: $\eta_k = \eta_0 / (1 + c\,k)$. With c = 1 this is η₀/t at step t = k + 1.
+    r"""Fall like 1/k: :math:`\eta_k = \eta_0 / (1 + c\,k)`. With c = 1 this is η₀/t at step t = k + 1.
 
     Args:
         learning_rate: η₀ > 0.
@@ -117,7 +117,7 @@ class InverseTimeDecay:
 
 @dataclass(frozen=True)
 class CosineDecay:
-    r"""Half a cosine wave from η₀ to a share of it: $\eta_k = \eta_0 (r + (1-r)\tfrac{1+\cos(\pi k/s)}{2})$.
+    r"""Half a cosine wave from η₀ to a share of it: :math:`\eta_k = \eta_0 (r + (1-r)\tfrac{1+\cos(\pi k/s)}{2})`.
 
     Args:
         learning_rate: η₀ > 0.
@@ -148,7 +148,7 @@ class CosineDecay:
 
 @dataclass(frozen=True)
 class LinearWarmup:
-    r"""Rise in a straight line to η₀ over s steps, then stay: $\eta_k = \eta_0 \min(1, (k+1)/s)$.
+    r"""Rise in a straight line to η₀ over s steps, then stay: :math:`\eta_k = \eta_0 \min(1, (k+1)/s)`.
 
     Args:
         learning_rate: η₀ > 0.

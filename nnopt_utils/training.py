@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 import time
@@ -71,7 +72,7 @@ def fit(
     r"""Train a network on mini-batches; its parameters change in place.
 
     Each epoch draws a new order of the samples, cuts it into mini-batches of B and steps once a batch:
-    $\theta \leftarrow \text{optimizer}(\theta, \nabla J_{\text{batch}}(\theta))$.
+    :math:`\theta \leftarrow \text{optimizer}(\theta, \nabla J_{\text{batch}}(\theta))`.
 
     Args:
         network: what to train.
@@ -117,15 +118,13 @@ def fit(
     history = _begin(history, len(x), batch_size, seed)
     with threadpool_limits(blas_threads, user_api="blas"), _deferred_interrupt() as interrupted:
         total = max(0, epochs * history.steps_per_epoch - len(history.step_losses))
-        # Without "disable" the environment variable TQDM_DISABLE keeps its say.
-        options = {} if progress else {"disable": True}
-        with tqdm(total=total, unit="step", leave=False, **options) as bar:
+        # tqdm's bar for notebooks does not look at this variable itself.
+        hidden = not progress or bool(os.environ.get("TQDM_DISABLE"))
+        with tqdm(total=total, unit="step", leave=False, disable=hidden) as bar:
             while history.epoch < epochs and not history.interrupted:
                 finished = _train_epoch(network, optimizer, x, y, history, callback, bar, interrupted)
                 if finished and validation is not None:
-                    result = network.evaluate(*validation)
-                    history.val_loss.append(result.loss)
-                    history.val_accuracy.append(result.accuracy)
+                    _validate(network, optimizer, validation, history)
                     history.interrupted = history.interrupted or interrupted()
     return history
 
@@ -175,14 +174,25 @@ def _one_step(
                 raise NonFiniteGradientError(f"the loss is {loss}")
             optimizer.step(network.parameters, gradient)
         except NonFiniteGradientError as error:
-            raise DivergenceError(_divergence_message(str(error), optimizer, history), history) from None
+            where = f"epoch {history.epoch + 1}, step {history.step + 1}"
+            raise DivergenceError(_divergence_message(where, str(error), optimizer, history), history) from None
     return loss, gradient
 
 
-def _divergence_message(what: str, optimizer: Optimizer, history: History) -> str:
+def _validate(network: MLP, optimizer: Optimizer, validation: tuple[np.ndarray, np.ndarray], history: History) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss, accuracy = network.evaluate(*validation)
+    if not math.isfinite(loss):  # the epoch's last step did it
+        where = f"epoch {history.epoch}, step {history.steps_per_epoch}"
+        raise DivergenceError(_divergence_message(where, f"the validation loss is {loss}", optimizer, history), history)
+    history.val_loss.append(loss)
+    history.val_accuracy.append(accuracy)
+
+
+def _divergence_message(where: str, what: str, optimizer: Optimizer, history: History) -> str:
     last = f"{history.step_losses[-1]:.4g}" if history.step_losses else "none"
     return (
-        f"training diverged in epoch {history.epoch + 1}, step {history.step + 1}: {what}; "
+        f"training diverged in {where}: {what}; "
         f"learning rate {optimizer.learning_rate:g}, loss of the step before: {last}. Try a learning rate 3 to 10 "
         "times smaller, scale the inputs to [0, 1], or clip the gradient (global_clipnorm=1.0)."
     )
@@ -222,7 +232,9 @@ def _check_types(network: Any, optimizer: Any) -> None:
         raise TypeError(f"optimizer: got {describe(optimizer)}; expected an Optimizer, e.g. SGD(learning_rate=0.1)")
 
 
-def _check_training_data(network: MLP, data: Any) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+def _check_training_data(
+    network: MLP, data: Any
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
     if hasattr(data, "x_train"):
         data = (data.x_train, data.y_train, data.x_val, data.y_val)
     if not isinstance(data, tuple | list) or len(data) not in (2, 4):
@@ -261,7 +273,7 @@ def minimize(
     start: np.ndarray | None = None,
     callback: Callable[[int, np.ndarray], Any] | None = None,
 ) -> Trajectory:
-    r"""Run an optimizer on a function and keep every point: $\theta_{t+1} = \text{optimizer}(\theta_t, g(\theta_t))$.
+    r"""Run an optimizer on a function and keep every point, from the start to :math:`\theta_{T+1}`.
 
     Args:
         problem: anything with ``value(theta)``, ``gradient(theta)`` and ``start``; see ``problems``.
@@ -310,6 +322,7 @@ def minimize(
     return Trajectory(np.array(points), np.array(values), np.array(norms), diverged, repr(optimizer))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _finite_value_and_gradient(problem: Objective, theta: np.ndarray) -> tuple[float, np.ndarray | None]:
     """Return J and g at θ, with ``None`` for g when anything is not finite."""
     if not np.isfinite(theta).all():

@@ -220,7 +220,9 @@ class Optimizer(ABC):
             raise ValueError(f"state: got one of {state['optimizer']}; expected one of {type(self).__name__}")
         if state["shape"] is not None and set(state["slots"]) != set(self.slots):
             raise ValueError(f"state: got slots {sorted(state['slots'])}; expected {sorted(self.slots)}")
-        slots = {name: check_array(f"state[{name!r}]", state["slots"][name], shape=state["shape"]) for name in state["slots"]}
+        slots = {
+            name: check_array(f"state[{name!r}]", state["slots"][name], shape=state["shape"]) for name in state["slots"]
+        }
         rate = None if state["learning_rate"] is None else self._rate_at(state["learning_rate"], 0)
         self.t, self._shape = check_integer("state['t']", state["t"], low=0), state["shape"]
         self.state = {name: slots[name].copy() for name in self.slots if name in slots}

@@ -12,7 +12,9 @@ from nnopt_utils.optimizers.base import Optimizer
 class GradientDescent(Optimizer):
     r"""Gradient descent (Cauchy 1847): a step against the gradient.
 
-    $$\theta_{t+1} = \theta_t - \eta_t\, g_t$$
+    .. math::
+
+        \theta_{t+1} = \theta_t - \eta_t\, g_t
 
     The same in the paper, in Keras and in PyTorch. Given the gradient of a mini-batch instead of the whole
     data it is stochastic gradient descent.

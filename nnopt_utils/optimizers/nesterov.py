@@ -13,7 +13,9 @@ from nnopt_utils.optimizers.base import Optimizer, Schedule
 class Nesterov(Optimizer):
     r"""Nesterov's accelerated gradient: the gradient is taken at a point ahead.
 
-    $$x_t = \theta_t - \eta_t\, g(\theta_t), \qquad \theta_{t+1} = x_t + \beta_t (x_t - x_{t-1}), \qquad x_0 = \theta_1$$
+    .. math::
+
+        x_t = \theta_t - \eta_t\, g(\theta_t), \quad \theta_{t+1} = x_t + \beta_t (x_t - x_{t-1}), \quad x_0 = \theta_1
 
     θ is the look-ahead point, the only one at which gradients are taken; x_t, the point that the theorems
     speak of, is kept in ``state["x"]``. With β_t = (t − 1)/(t + 2) and η = 1/L on a convex function,

@@ -15,15 +15,19 @@ class SGD(Optimizer):
 
     ``"paper"`` and ``"keras"``: the rate is *inside* the velocity,
 
-    $$v_t = \beta v_{t-1} - \eta_t g_t, \qquad
-      \theta_{t+1} = \theta_t + v_t \quad\text{or, Nesterov,}\quad \theta_t + \beta v_t - \eta_t g_t .$$
+    .. math::
+
+        v_t = \beta v_{t-1} - \eta_t g_t, \qquad
+        \theta_{t+1} = \theta_t + v_t \quad\text{or, Nesterov,}\quad \theta_t + \beta v_t - \eta_t g_t .
 
     This is Polyak's heavy ball, θ_{t+1} = θ_t − η_t g_t + β (θ_t − θ_{t−1}), with v_t = θ_{t+1} − θ_t.
 
     ``"pytorch"``: the rate is *outside*, and the first velocity is g itself,
 
-    $$v_t = \beta v_{t-1} + (1 - \text{dampening})\, g_t, \qquad
-      \theta_{t+1} = \theta_t - \eta_t v_t \quad\text{or, Nesterov,}\quad \theta_t - \eta_t (g_t + \beta v_t) .$$
+    .. math::
+
+        v_t = \beta v_{t-1} + (1 - \text{dampening})\, g_t, \qquad
+        \theta_{t+1} = \theta_t - \eta_t v_t \quad\text{or, Nesterov,}\quad \theta_t - \eta_t (g_t + \beta v_t) .
 
     ==================  ===============  ==============  ===============
     \                   paper            keras           pytorch
@@ -85,7 +89,9 @@ class SGD(Optimizer):
         self.dampening = check_number("dampening", dampening, low=0.0, high=1.0)
         self.nesterov = bool(nesterov)
         if self.dampening and self.convention != "pytorch":
-            raise ValueError(f"dampening: got {dampening} in convention {self.convention!r}; expected 0 outside 'pytorch'")
+            raise ValueError(
+                f"dampening: got {dampening} in convention {self.convention!r}; expected 0 outside 'pytorch'"
+            )
         if self.nesterov and (not self.momentum or self.dampening):
             raise ValueError(
                 f"nesterov: got True with momentum={momentum}, dampening={dampening}; "

@@ -1,0 +1,61 @@
+"""Functions to minimise, with value, gradient, Hessian, minimum and start: what optimizers are tried on.
+
+======================  ==========================================================================
+``quadratic``           a bowl with given curvatures, in any dimension
+``surfaces``            test functions of two parameters, each hard in its own way
+``regression``          logistic and softmax regression on data: convex, of any size
+======================  ==========================================================================
+
+The base class ``Problem`` says what they have in common.
+"""
+
+from __future__ import annotations
+
+from nnopt_utils._validation import check_choice
+from nnopt_utils.problems.base import Domain, Problem
+from nnopt_utils.problems.quadratic import Quadratic
+from nnopt_utils.problems.regression import LogisticRegression, SoftmaxRegression
+from nnopt_utils.problems.surfaces import Beale, Himmelblau, Plateau, Ravine, Rosenbrock, Saddle, Surface
+
+__all__ = [
+    "PROBLEMS",
+    "Beale",
+    "Domain",
+    "Himmelblau",
+    "LogisticRegression",
+    "Plateau",
+    "Problem",
+    "Quadratic",
+    "Ravine",
+    "Rosenbrock",
+    "Saddle",
+    "SoftmaxRegression",
+    "Surface",
+    "get_problem",
+]
+
+#: The two-dimensional test functions with their default parameters, by name. A problem never changes, so it is shared.
+PROBLEMS: dict[str, Problem] = {
+    problem.name: problem
+    for problem in (Quadratic(), Rosenbrock(), Beale(), Himmelblau(), Saddle(), Plateau(), Ravine())
+}
+
+
+def get_problem(name: str) -> Problem:
+    """The two-dimensional test function of this name, with its default parameters.
+
+    Args:
+        name: one of the keys of ``PROBLEMS``.
+
+    Raises:
+        ValueError: if there is no such problem; the message names the nearest.
+
+    Example:
+        >>> get_problem("rosenbrock").minimum.tolist()
+        [1.0, 1.0]
+        >>> get_problem("rosenbrok")
+        Traceback (most recent call last):
+        ...
+        ValueError: name: got 'rosenbrok'; expected one of ... (did you mean 'rosenbrock'?)
+    """
+    return PROBLEMS[check_choice("name", name, PROBLEMS)]
