@@ -1,0 +1,1 @@
+"""What is fast, against what, by which ratio: ``python -m benchmarks``."""

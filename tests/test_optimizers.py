@@ -1,0 +1,731 @@
+"""Optimizers: every rule against an independent transcription, Keras and PyTorch; and what the base class promises."""
+
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from nnopt_utils.optimizers import SGD, GradientDescent, Nesterov, NonFiniteGradientError, Optimizer
+from nnopt_utils.problems import (
+    Beale,
+    Himmelblau,
+    LogisticRegression,
+    Plateau,
+    Quadratic,
+    Ravine,
+    Rosenbrock,
+    Saddle,
+    SoftmaxRegression,
+)
+from nnopt_utils.schedules import CosineDecay, StepDecay
+from nnopt_utils.training import minimize
+
+GOLDEN = Path(__file__).parent / "golden" / "pytorch_sgd.npz"
+
+# Every form of every rule, by the learning rate.
+FORMS = {
+    "gradient_descent": lambda eta, **kw: GradientDescent(eta, **kw),
+    "sgd": lambda eta, **kw: SGD(eta, **kw),
+    "momentum": lambda eta, **kw: SGD(eta, momentum=0.9, **kw),
+    "momentum_nesterov": lambda eta, **kw: SGD(eta, momentum=0.9, nesterov=True, **kw),
+    "keras_momentum": lambda eta, **kw: SGD(eta, momentum=0.9, convention="keras", **kw),
+    "keras_nesterov": lambda eta, **kw: SGD(eta, momentum=0.9, nesterov=True, convention="keras", **kw),
+    "pytorch_momentum": lambda eta, **kw: SGD(eta, momentum=0.9, convention="pytorch", **kw),
+    "pytorch_nesterov": lambda eta, **kw: SGD(eta, momentum=0.9, nesterov=True, convention="pytorch", **kw),
+    "pytorch_dampened": lambda eta, **kw: SGD(eta, momentum=0.9, dampening=0.5, convention="pytorch", **kw),
+    "nesterov": lambda eta, **kw: Nesterov(eta, **kw),
+    "nesterov_constant": lambda eta, **kw: Nesterov(eta, momentum=0.9, **kw),
+}
+every_form = pytest.mark.parametrize("form", FORMS)
+finite_vectors = arrays(np.float64, st.integers(1, 6), elements=st.floats(-100, 100, allow_subnormal=False))
+
+
+def spread_gradients(steps, dimension, seed, dtype=np.float32):
+    """Magnitudes from 1e-6 to 10, a tenth of them exactly zero."""
+    generator = np.random.default_rng(seed)
+    size = (steps, dimension)
+    values = 10.0 ** generator.uniform(-6, 1, size) * generator.choice([-1.0, 1.0], size)
+    return np.where(generator.random(size) < 0.1, 0.0, values).astype(dtype)
+
+
+def run(optimizer, start, gradients, rates=None, theta_dtype=np.float64):
+    """All θ after each step, for gradients that do not depend on θ."""
+    theta = np.array(start, dtype=theta_dtype)
+    path = []
+    for t, gradient in enumerate(gradients):
+        if rates is not None:
+            optimizer.learning_rate = rates[t]
+        optimizer.step(theta, gradient)
+        path.append(theta.copy())
+    return np.array(path)
+
+
+def reference(form, start, gradients, rates, weight_decay=0.0):
+    """The rules transcribed number by number from the sources, in Python floats."""
+    beta = 0.9
+    kind, pytorch = form.removeprefix("keras_").removeprefix("pytorch_"), form.startswith("pytorch")
+    theta, path = [float(v) for v in start], []
+    velocity = [0.0] * len(theta)
+    x_before = list(theta)
+    for t, (row, eta) in enumerate(zip(gradients, rates, strict=True), start=1):
+        for i, g in enumerate(map(float, row)):
+            if pytorch:
+                g += weight_decay * theta[i]
+            else:
+                theta[i] -= eta * weight_decay * theta[i]
+            if kind in ("gradient_descent", "sgd"):
+                theta[i] -= eta * g
+            elif form in ("nesterov", "nesterov_constant"):
+                x = theta[i] - eta * g
+                b = beta if form == "nesterov_constant" else (t - 1) / (t + 2)
+                theta[i], x_before[i] = x + b * (x - x_before[i]), x
+            elif pytorch:  # buf = g at first, then momentum * buf + (1 - dampening) * g
+                dampening = 0.5 if kind == "dampened" else 0.0
+                velocity[i] = g if t == 1 else beta * velocity[i] + (1 - dampening) * g
+                theta[i] -= eta * (g + beta * velocity[i] if kind == "nesterov" else velocity[i])
+            else:  # Keras: m = momentum * m - lr * g; w += m, or w += momentum * m - lr * g
+                velocity[i] = beta * velocity[i] - eta * g
+                theta[i] += beta * velocity[i] - eta * g if "nesterov" in kind else velocity[i]
+        path.append(list(theta))
+    return np.array(path)
+
+
+class TestRules:
+    @every_form
+    @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+    def test_equals_an_independent_transcription(self, form, weight_decay):
+        generator = np.random.default_rng(0)
+        start, gradients = generator.normal(size=5), generator.normal(size=(40, 5))
+        rates = np.where(np.arange(40) < 20, 0.05, 0.005)
+        path = run(FORMS[form](0.05, weight_decay=weight_decay), start, gradients, rates)
+        np.testing.assert_allclose(path, reference(form, start, gradients, rates, weight_decay), rtol=1e-12, atol=1e-13)
+
+    @every_form
+    def test_float32_stays_close_to_float64(self, form):
+        gradients = spread_gradients(100, 50, seed=1)
+        start = np.random.default_rng(2).normal(size=50).astype(np.float32)
+        single = run(FORMS[form](0.01), start, gradients, theta_dtype=np.float32)
+        double = run(FORMS[form](0.01), start, gradients.astype(np.float64))
+        assert single.dtype == np.float32
+        assert (np.abs(single - double) / (1 + np.abs(double))).max() < 2e-5
+
+    def test_heavy_ball_in_polyaks_form(self):
+        H, eta, beta = np.diag([1.0, 10.0]), 0.05, 0.8
+        optimizer, theta = SGD(eta, momentum=beta), np.array([1.0, -2.0])
+        points = [theta.copy(), theta.copy()]
+        for _ in range(30):
+            now, before = points[-1], points[-2]
+            points.append(now - eta * H @ now + beta * (now - before))
+            optimizer.step(theta, H @ theta)
+            np.testing.assert_allclose(theta, points[-1], rtol=1e-12, atol=1e-15)
+            np.testing.assert_allclose(optimizer.state["velocity"], points[-1] - points[-2], rtol=1e-9, atol=1e-15)
+
+    @pytest.mark.parametrize("convention", ["paper", "keras", "pytorch"])
+    def test_nesterov_with_constant_momentum_is_the_frameworks(self, convention):
+        H = np.diag([1.0, 4.0, 10.0])
+        two_sequences = Nesterov(0.1, momentum=0.7)
+        one_sequence = SGD(0.1, momentum=0.7, nesterov=True, convention=convention)
+        theta, other = np.array([1.0, -2.0, 3.0]), np.array([1.0, -2.0, 3.0])
+        for _ in range(50):
+            two_sequences.step(theta, H @ theta)
+            one_sequence.step(other, H @ other)
+            np.testing.assert_allclose(theta, other, rtol=1e-10, atol=1e-14)
+
+    def test_nesterov_keeps_the_theorems_point(self):
+        theta, optimizer = np.array([4.0]), Nesterov(0.5)
+        optimizer.step(theta, theta.copy())
+        assert theta == 2.0 and optimizer.state["x"] == 2.0  # β_1 = 0
+        optimizer.step(theta, theta.copy())
+        assert optimizer.state["x"] == 1.0 and theta == 1.0 + 1 / 4 * (1.0 - 2.0)  # β_2 = 1/4
+
+    @pytest.mark.parametrize(("convention", "expected"), [("paper", 0.905), ("keras", 0.905), ("pytorch", 0.0995)])
+    @pytest.mark.parametrize("nesterov", [False, True])
+    def test_conventions_part_when_the_rate_drops(self, convention, expected, nesterov):
+        """Constant gradient 1, momentum 0.9, rate 0.1 → 0.01 after 50 steps: the length of the next step."""
+        optimizer, theta = SGD(0.1, momentum=0.9, convention=convention), np.array([0.0])
+        for _ in range(50):
+            optimizer.step(theta, np.ones(1))
+        before = theta.copy()
+        optimizer.learning_rate = 0.01
+        optimizer.step(theta, np.ones(1))
+        assert before - theta == pytest.approx(expected, abs=1e-3)
+
+    def test_conventions_agree_at_a_constant_rate(self):
+        gradients = np.random.default_rng(0).normal(size=(50, 4))
+        optimizers = [SGD(0.1, momentum=0.9, convention=c) for c in ("paper", "keras", "pytorch")]
+        paths = [run(optimizer, np.ones(4), gradients) for optimizer in optimizers]
+        np.testing.assert_allclose(paths[0], paths[1], rtol=0, atol=0)
+        np.testing.assert_allclose(paths[0], paths[2], rtol=1e-12)
+
+    def test_dampening_makes_an_average(self):
+        """Dampening 0.9 with momentum 0.9 under a constant gradient: the velocity is the gradient from the start."""
+        optimizer, theta = SGD(0.1, momentum=0.9, dampening=0.9, convention="pytorch"), np.array([1.0])
+        for _ in range(20):
+            optimizer.step(theta, np.full(1, 3.0))
+            np.testing.assert_allclose(optimizer.state["velocity"], 3.0)
+
+    @pytest.mark.parametrize(
+        ("convention", "expected"), [("paper", 2 * (1 - 0.1 * 0.5)), ("keras", 1.9), ("pytorch", 2 - 0.1 * 0.5 * 2)]
+    )
+    def test_weight_decay_with_a_zero_gradient(self, convention, expected):
+        theta = np.array([2.0])
+        SGD(0.1, weight_decay=0.5, convention=convention).step(theta, np.zeros(1))
+        assert theta == pytest.approx(expected, abs=1e-15)
+
+    def test_l2_enters_the_velocity_and_decay_does_not(self):
+        decoupled, coupled = (SGD(0.1, momentum=0.9, weight_decay=0.5, convention=c) for c in ("keras", "pytorch"))
+        for optimizer in (decoupled, coupled):
+            optimizer.step(np.array([2.0]), np.zeros(1))
+        assert decoupled.state["velocity"] == 0.0 and coupled.state["velocity"] == 1.0
+
+    @every_form
+    @settings(max_examples=20)
+    @given(start=finite_vectors, factor=st.floats(0.01, 100))
+    def test_gradient_times_c_is_rate_times_c(self, form, start, factor):
+        gradients = np.random.default_rng(0).normal(size=(4, len(start)))
+        scaled_gradient = run(FORMS[form](0.1), start, factor * gradients)
+        scaled_rate = run(FORMS[form](0.1 * factor), start, gradients)
+        np.testing.assert_allclose(scaled_gradient, scaled_rate, rtol=1e-9, atol=1e-9 * factor)
+
+    @every_form
+    @settings(max_examples=20)
+    @given(start=finite_vectors, shift=st.floats(-100, 100, allow_subnormal=False))
+    def test_translation(self, form, start, shift):
+        """A rule without decay does not know where the origin is."""
+        gradients = np.random.default_rng(0).normal(size=(4, len(start)))
+        moved = run(FORMS[form](0.1), start + shift, gradients)
+        np.testing.assert_allclose(moved - shift, run(FORMS[form](0.1), start, gradients), rtol=1e-9, atol=1e-9)
+
+    @every_form
+    def test_coordinates_do_not_mix(self, form):
+        gradients = np.random.default_rng(0).normal(size=(10, 6))
+        order = np.array([3, 1, 5, 0, 2, 4])
+        path = run(FORMS[form](0.1), np.arange(6.0), gradients)
+        assert np.array_equal(run(FORMS[form](0.1), np.arange(6.0)[order], gradients[:, order]), path[:, order])
+
+    @every_form
+    def test_zero_gradient_from_rest_moves_nothing(self, form):
+        theta = np.array([1.0, -2.0])
+        optimizer = FORMS[form](0.1)
+        for _ in range(3):
+            optimizer.step(theta, np.zeros(2))
+        assert theta.tolist() == [1.0, -2.0]
+
+
+class TestStep:
+    @every_form
+    def test_in_place_and_the_gradient_is_left_alone(self, form):
+        theta, gradient = np.ones(3), np.array([1.0, 2.0, 3.0])
+        gradient.flags.writeable = False
+        optimizer, same = FORMS[form](0.1, weight_decay=0.1), theta
+        assert optimizer.step(theta, gradient) is None
+        assert theta is same and (theta < 1).all() and gradient.tolist() == [1.0, 2.0, 3.0]
+        assert optimizer.t == 1
+
+    @every_form
+    @pytest.mark.parametrize("weight_decay", [0.0, 0.5])
+    def test_theta_may_be_its_own_gradient(self, form, weight_decay):
+        """The gradient of θ²/2 is θ, and a learner will pass the same array twice."""
+        theta, expected = np.array([1.0, -2.0]), np.array([1.0, -2.0])
+        same, separate = (FORMS[form](0.1, weight_decay=weight_decay) for _ in range(2))
+        for _ in range(3):
+            same.step(theta, theta)
+            separate.step(expected, expected.copy())
+        assert np.array_equal(theta, expected)
+
+    @every_form
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_state_has_the_dtype_and_shape_of_theta(self, form, dtype):
+        theta = np.ones(5, dtype)
+        optimizer = FORMS[form](0.1)
+        assert optimizer.state == {}
+        optimizer.step(theta, np.ones(5, dtype))
+        assert theta.dtype == dtype
+        assert {name: (s.dtype, s.shape) for name, s in optimizer.state.items()} == dict.fromkeys(
+            optimizer.slots, (np.dtype(dtype), (5,))
+        )
+
+    @pytest.mark.parametrize(
+        ("theta", "gradient", "error", "message"),
+        [
+            ([1.0], np.ones(1), TypeError, "theta: got .*; expected a 1-D float32 or float64 array, changed in place"),
+            (np.ones((2, 2)), np.ones((2, 2)), TypeError, r"theta: got float64 array of shape \(2, 2\)"),
+            (np.ones(2, int), np.ones(2), TypeError, r"theta: got int64 array"),
+            (np.ones(2, np.float16), np.ones(2), TypeError, r"theta: got float16 array"),
+            (np.ones(0), np.ones(0), ValueError, "theta: got an empty array"),
+            (np.ones(2), [1.0, 1.0], TypeError, r"gradient: got \[1.0, 1.0\]; expected a float array of shape"),
+            (np.ones(2), np.ones(2, int), TypeError, "gradient: got int64 array"),
+            (np.ones(2), None, TypeError, "gradient: got None"),
+            (np.ones(2), np.ones(3), ValueError, r"gradient: got .* \(3,\); expected shape \(2,\), the shape of theta"),
+            (np.ones(2), np.ones((2, 1)), ValueError, r"gradient: got .*; expected shape \(2,\)"),
+            (np.ones(2), np.array(1.0), ValueError, r"gradient: got .*; expected shape \(2,\)"),
+        ],
+    )
+    def test_bad_arguments_change_nothing(self, theta, gradient, error, message):
+        optimizer = SGD(0.1, momentum=0.9)
+        with pytest.raises(error, match=message):
+            optimizer.step(theta, gradient)
+        assert optimizer.t == 0 and optimizer.state == {}
+
+    def test_read_only_theta(self):
+        theta = np.ones(2)
+        theta.flags.writeable = False
+        with pytest.raises(ValueError, match="theta: got a read-only array"):
+            SGD(0.1).step(theta, np.ones(2))
+
+    @every_form
+    @pytest.mark.parametrize("bad", [[np.nan, 1], [np.inf, 1], [np.inf, -np.inf], [1, -np.inf]])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_bad_gradient_leaves_theta_t_and_state(self, form, bad, dtype):
+        theta = np.ones(2, dtype)
+        optimizer = FORMS[form](CosineDecay(0.1, steps=10), weight_decay=0.1)
+        for _ in range(2):
+            optimizer.step(theta, np.ones(2, dtype))
+        before, state, rate = theta.copy(), optimizer.get_state(), optimizer.learning_rate
+        with pytest.raises(NonFiniteGradientError, match=r"gradient: got .* NaN or infinite value"):
+            optimizer.step(theta, np.array(bad, dtype))
+        assert np.array_equal(theta, before) and optimizer.t == 2 and optimizer.learning_rate == rate
+        assert_same_state(optimizer.get_state(), state)
+
+    @pytest.mark.parametrize(("dtype", "huge"), [(np.float32, 1e30), (np.float64, 1e200)])
+    def test_a_huge_finite_gradient_is_no_error(self, dtype, huge):
+        theta = np.zeros(2, dtype)
+        SGD(1.0).step(theta, np.array([huge, -huge], dtype))
+        assert theta.tolist() == np.array([-huge, huge], dtype).tolist()
+
+    def test_another_theta_needs_a_new_optimizer(self):
+        optimizer = SGD(0.1)
+        optimizer.step(np.ones(2), np.ones(2))
+        with pytest.raises(ValueError, match=r"theta: got .* \(3,\); expected shape \(2,\).*use a new optimizer"):
+            optimizer.step(np.ones(3), np.ones(3))
+
+    def test_strided_theta(self):
+        whole = np.ones(10)
+        theta = whole[::2]
+        SGD(0.1, momentum=0.9).step(theta, np.ones(5))
+        np.testing.assert_allclose(whole, [0.9, 1.0] * 5)
+
+
+class TestBlocks:
+    @every_form
+    @pytest.mark.parametrize("block_size", [1, 7, 999, 1000, 1001])
+    def test_the_result_does_not_depend_on_the_block_size(self, form, block_size, monkeypatch):
+        gradients = spread_gradients(5, 1000, seed=3)
+        start = np.random.default_rng(4).normal(size=1000).astype(np.float32)
+        options = {"weight_decay": 0.1, "global_clipnorm": 5.0}
+        whole = run(FORMS[form](0.01, **options), start, gradients, theta_dtype=np.float32)
+        monkeypatch.setattr(Optimizer, "block_size", block_size)
+        assert np.array_equal(run(FORMS[form](0.01, **options), start, gradients, theta_dtype=np.float32), whole)
+
+    def test_default_blocks(self):
+        """One step over more than three of the blocks that are in use, against the formula on whole arrays."""
+        n = 3 * Optimizer.block_size + 17
+        theta, gradient = np.random.default_rng(5).normal(size=(2, n))
+        expected = theta - 0.1 * gradient
+        SGD(0.1, momentum=0.9).step(theta, gradient)
+        assert np.array_equal(theta, expected)
+
+    def test_t_advances_once_a_step_not_once_a_block(self, monkeypatch):
+        monkeypatch.setattr(Optimizer, "block_size", 2)
+        seen = []
+
+        class Counting(Optimizer):
+            defaults = GradientDescent.defaults
+
+            def begin_step(self, theta):
+                seen.append(("begin", self.t))
+
+            def update(self, theta, gradient, *slots):
+                seen.append((len(theta), self.t, self.learning_rate))
+
+        optimizer = Counting(StepDecay(1.0, factor=0.5, every=1))
+        for _ in range(2):
+            optimizer.step(np.zeros(5), np.zeros(5))
+        blocks = [(2, 1, 1.0), (2, 1, 1.0), (1, 1, 1.0)]
+        assert seen == [("begin", 1), *blocks, ("begin", 2), *[(n, 2, 0.5) for n, _, _ in blocks]]
+
+
+class TestClipping:
+    layout = (SimpleNamespace(slice=slice(0, 2)), SimpleNamespace(slice=slice(2, 5)))
+
+    def clipped(self, gradient, layout=None, **clip):
+        theta = np.zeros(len(gradient))
+        optimizer = SGD(1.0, **clip)
+        optimizer.layout = layout
+        optimizer.step(theta, np.array(gradient, float))
+        return -theta
+
+    def test_by_value(self):
+        assert self.clipped([3.0, -0.5, -7.0], clipvalue=1.0).tolist() == [1.0, -0.5, -1.0]
+
+    @pytest.mark.parametrize("name", ["clipnorm", "global_clipnorm"])
+    def test_by_norm(self, name):
+        np.testing.assert_allclose(self.clipped([3.0, 4.0], **{name: 1.0}), [0.6, 0.8], rtol=1e-15)
+        assert self.clipped([0.3, 0.4], **{name: 1.0}).tolist() == [0.3, 0.4]
+        assert self.clipped([0.0, 0.0], **{name: 1.0}).tolist() == [0.0, 0.0]
+
+    def test_by_norm_of_each_tensor(self):
+        gradient = [3.0, 4.0, 0.1, 0.2, 0.2]
+        np.testing.assert_allclose(self.clipped(gradient, self.layout, clipnorm=1.0), [0.6, 0.8, 0.1, 0.2, 0.2])
+        scale = 1 / math.hypot(*gradient)
+        np.testing.assert_allclose(self.clipped(gradient, self.layout, global_clipnorm=1.0), np.array(gradient) * scale)
+
+    @pytest.mark.parametrize(("dtype", "huge"), [(np.float32, 1e30), (np.float64, 1e200)])
+    @pytest.mark.parametrize("name", ["clipnorm", "global_clipnorm"])
+    def test_a_norm_too_large_for_the_dtype(self, name, dtype, huge):
+        theta = np.zeros(2, dtype)
+        SGD(1.0, **{name: 1.0}).step(theta, np.array([3 * huge, -4 * huge], dtype))
+        np.testing.assert_allclose(theta, [-0.6, 0.8], rtol=1e-6)
+
+    @given(finite_vectors, st.floats(1e-3, 1e3))
+    def test_norm_and_direction(self, gradient, limit):
+        clipped = self.clipped(gradient, global_clipnorm=limit)
+        norm = np.linalg.norm(gradient)
+        assert np.linalg.norm(clipped) <= limit * (1 + 1e-12)
+        np.testing.assert_allclose(clipped * max(norm, limit), gradient * limit, rtol=1e-9, atol=1e-300)
+
+    @given(finite_vectors, st.floats(1e-3, 1e3))
+    def test_value(self, gradient, limit):
+        assert np.array_equal(self.clipped(gradient, clipvalue=limit), [min(max(g, -limit), limit) for g in gradient])
+
+    def test_the_gradient_itself_is_not_clipped(self):
+        gradient = np.array([3.0, 4.0])
+        for clip in ("clipvalue", "clipnorm", "global_clipnorm"):
+            SGD(0.1, **{clip: 1.0}).step(np.zeros(2), gradient)
+        assert gradient.tolist() == [3.0, 4.0]
+
+    def test_float32_stays_float32(self):
+        for clip in ("clipvalue", "clipnorm", "global_clipnorm"):
+            optimizer = SGD(0.1, **{clip: np.float64(1.0)})
+            assert optimizer._clipped(np.array([3, 4], np.float32)).dtype == np.float32
+            assert f"{clip}=1.0" in repr(optimizer)
+
+
+class TestLearningRate:
+    def test_schedule_is_asked_for_finished_steps(self):
+        asked = []
+        optimizer = SGD(lambda k: asked.append(k) or 1.0 / (k + 1))
+        theta = np.zeros(1)
+        assert optimizer.learning_rate == 1.0
+        asked.clear()
+        rates = []
+        for _ in range(3):
+            optimizer.step(theta, np.ones(1))
+            rates.append(optimizer.learning_rate)
+        assert asked == [0, 1, 2] and rates == [1.0, 1 / 2, 1 / 3]
+        assert theta == pytest.approx(-(1 + 1 / 2 + 1 / 3))
+
+    def test_may_be_set_at_any_time(self):
+        optimizer, theta = SGD(StepDecay(0.4, factor=0.5, every=1)), np.zeros(1)
+        optimizer.step(theta, np.ones(1))
+        optimizer.learning_rate = 0.1
+        optimizer.step(theta, np.ones(1))
+        assert theta == pytest.approx(-0.5)
+        optimizer.learning_rate = StepDecay(0.4, factor=0.5, every=1)
+        assert optimizer.learning_rate == 0.2  # the schedule's rate of the latest step, the second
+        optimizer.step(theta, np.ones(1))
+        assert theta == pytest.approx(-0.6)
+
+    @pytest.mark.parametrize("bad", [0, -0.1, math.nan, math.inf, "0.1", [0.1], True])
+    def test_bad_rates(self, bad):
+        with pytest.raises((TypeError, ValueError), match=r"learning_rate: got .*; expected a finite number > 0"):
+            SGD(bad)
+        optimizer = SGD(0.1)
+        with pytest.raises((TypeError, ValueError), match="learning_rate: got"):
+            optimizer.learning_rate = bad
+        assert optimizer.learning_rate == 0.1
+
+    @pytest.mark.parametrize("bad", [-0.1, math.nan, "0.1", None])
+    def test_a_schedule_that_goes_wrong_changes_nothing(self, bad):
+        optimizer, theta = SGD(lambda k: 0.1 if k < 2 else bad, momentum=0.9), np.zeros(1)
+        for _ in range(2):
+            optimizer.step(theta, np.ones(1))
+        before, state = theta.copy(), optimizer.get_state()
+        with pytest.raises((TypeError, ValueError), match=r"learning_rate: got .* from the schedule .* after 2 steps"):
+            optimizer.step(theta, np.ones(1))
+        assert theta == before
+        assert_same_state(optimizer.get_state(), state)
+
+    @pytest.mark.parametrize("cls", [GradientDescent, SGD, Nesterov])
+    @pytest.mark.parametrize(("convention", "rate"), [("paper", 0.01), ("keras", 0.01), ("pytorch", 0.001)])
+    def test_defaults(self, cls, convention, rate):
+        assert cls(convention=convention).learning_rate == rate
+        assert cls().convention == "paper"
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"convention": "torch"}, "convention: got 'torch'; expected one of .*did you mean 'pytorch'"),
+            ({"weight_decay": -1.0}, "weight_decay: got -1.0; expected a finite number >= 0"),
+            ({"clipvalue": 0.0}, "clipvalue: got 0.0; expected a finite number > 0"),
+            ({"clipnorm": -1.0}, "clipnorm: got -1.0"),
+            ({"global_clipnorm": "1"}, "global_clipnorm: got '1'"),
+            ({"clipnorm": 1.0, "clipvalue": 1.0}, "clipvalue, clipnorm: got 2 ways of clipping; expected at most one"),
+            ({"momentum": 1.0}, "momentum: got 1.0; expected a finite number >= 0 and < 1"),
+            ({"momentum": -0.1}, "momentum: got -0.1"),
+            ({"dampening": 0.5}, "dampening: got 0.5 in convention 'paper'; expected 0 outside 'pytorch'"),
+            ({"nesterov": True}, "nesterov: got True with momentum=0.0.*expected a momentum above 0"),
+            ({"nesterov": True, "momentum": 0.9, "dampening": 0.1, "convention": "pytorch"}, "nesterov: got True with"),
+        ],
+    )
+    def test_sgd(self, arguments, message):
+        with pytest.raises((TypeError, ValueError), match=message):
+            SGD(0.1, **arguments)
+
+    @pytest.mark.parametrize("momentum", [1.0, -0.1, "0.9", math.nan])
+    def test_nesterov(self, momentum):
+        with pytest.raises((TypeError, ValueError), match="momentum: got"):
+            Nesterov(0.1, momentum=momentum)
+
+    def test_unknown_names(self):
+        with pytest.raises(TypeError, match="lr"):
+            SGD(lr=0.1)
+
+
+class TestRepr:
+    @every_form
+    def test_round_trip(self, form):
+        for common in ({}, {"weight_decay": 0.1}, {"clipvalue": 2}, {"clipnorm": 0.5}, {"global_clipnorm": 1.0}):
+            optimizer = FORMS[form](0.03, **common)
+            twin = eval(repr(optimizer))
+            assert type(twin) is type(optimizer) and repr(twin) == repr(optimizer)
+            assert twin.hyperparameters == optimizer.hyperparameters
+
+    def test_shows_everything_as_it_stands_now(self):
+        optimizer = SGD(0.1, momentum=np.float64(0.9))
+        optimizer.learning_rate = 0.05
+        assert repr(optimizer) == (
+            "SGD(learning_rate=0.05, momentum=0.9, nesterov=False, dampening=0.0, convention='paper', "
+            "weight_decay=0.0, clipvalue=None, clipnorm=None, global_clipnorm=None)"
+        )
+
+    def test_schedule(self):
+        optimizer = SGD(StepDecay(0.1, factor=0.5, every=10))
+        assert "learning_rate=StepDecay(learning_rate=0.1, factor=0.5, every=10)" in repr(optimizer)
+        assert repr(eval(repr(optimizer))) == repr(optimizer)
+
+
+def assert_same_state(a, b):
+    assert {k: v for k, v in a.items() if k != "slots"} == {k: v for k, v in b.items() if k != "slots"}
+    assert a["slots"].keys() == b["slots"].keys()
+    for name in a["slots"]:
+        assert np.array_equal(a["slots"][name], b["slots"][name]) and a["slots"][name].dtype == b["slots"][name].dtype
+
+
+class TestState:
+    @every_form
+    @pytest.mark.parametrize("rate", [0.05, CosineDecay(0.05, steps=30)], ids=["number", "schedule"])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_resumes_bitwise(self, form, rate, dtype):
+        gradients = np.random.default_rng(0).normal(size=(20, 6)).astype(dtype)
+        first, start = FORMS[form](rate, weight_decay=0.01), np.ones(6, dtype)
+        path = run(first, start, gradients[:11], theta_dtype=dtype)
+        state, theta = first.get_state(), path[-1].copy()
+        expected = run(first, path[-1], gradients[11:], theta_dtype=dtype)
+
+        second = FORMS[form](rate, weight_decay=0.01)
+        second.set_state(state)
+        assert second.t == 11 and second.learning_rate == state_rate(rate, 10)
+        assert np.array_equal(run(second, theta, gradients[11:], theta_dtype=dtype), expected)
+        assert_same_state(second.get_state(), first.get_state())
+
+    def test_is_a_copy_both_ways(self):
+        optimizer, theta = SGD(0.1, momentum=0.9), np.zeros(2)
+        optimizer.step(theta, np.ones(2))
+        state = optimizer.get_state()
+        twin = SGD(0.1, momentum=0.9)
+        twin.set_state(state)
+        state["slots"]["velocity"][:] = 99
+        assert optimizer.state["velocity"].tolist() == twin.state["velocity"].tolist() == [-0.1, -0.1]
+        twin.step(theta, np.ones(2))
+        assert optimizer.state["velocity"].tolist() == [-0.1, -0.1]
+
+    def test_of_a_new_optimizer_resets(self):
+        new, used = SGD(0.1, momentum=0.9), SGD(0.1, momentum=0.9)
+        used.step(np.zeros(2), np.ones(2))
+        used.set_state(new.get_state())
+        used.step(np.zeros(3), np.ones(3))  # another shape is welcome again
+        assert used.t == 1
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda s: 5, "state: got 5; expected the dict that get_state returns"),
+            (lambda s: {}, "state: got one without"),
+            (lambda s: {k: v for k, v in s.items() if k != "t"}, r"state: got one without \['t'\]"),
+            (lambda s: {**s, "optimizer": "Adam"}, "state: got one of Adam; expected one of SGD"),
+            (lambda s: {**s, "slots": {}}, r"state: got slots \[\]; expected \['velocity'\]"),
+            (lambda s: {**s, "slots": {**s["slots"], "m": np.ones(2)}}, "state: got slots"),
+            (lambda s: {**s, "slots": {"velocity": np.ones(3)}}, r"state\['velocity'\]: got .*; expected shape \(2,\)"),
+            (lambda s: {**s, "slots": {"velocity": np.array([1, np.nan])}}, r"state\['velocity'\]: got .* NaN"),
+            (lambda s: {**s, "t": -1}, r"state\['t'\]: got -1; expected an integer >= 0"),
+            (lambda s: {**s, "t": 1.5}, r"state\['t'\]: got 1.5"),
+            (lambda s: {**s, "learning_rate": -1.0}, "learning_rate: got -1.0"),
+        ],
+    )
+    def test_wrong_state_changes_nothing(self, change, message):
+        optimizer = SGD(0.1, momentum=0.9)
+        optimizer.step(np.zeros(2), np.ones(2))
+        before = optimizer.get_state()
+        with pytest.raises((TypeError, ValueError), match=message):
+            optimizer.set_state(change(optimizer.get_state()))
+        assert_same_state(optimizer.get_state(), before)
+
+
+def state_rate(rate, finished_steps):
+    return rate(finished_steps) if callable(rate) else rate
+
+
+class TestPyTorch:
+    """Trajectories recorded from ``torch.optim.SGD`` by ``golden/record_pytorch.py``."""
+
+    golden = np.load(GOLDEN)
+    about = json.loads(str(golden["about"]))
+
+    def path(self, case, **change):
+        about = {**self.about["cases"][case], **change}
+        rate, second_rate, clip = about.pop("lr", None), about.pop("second_rate", None), about.pop("clip", None)
+        arguments = {"convention": "pytorch", "global_clipnorm": clip, **about}
+        optimizer, theta = SGD(rate, **arguments), self.golden["start"].copy()
+        path = []
+        for t, gradient in enumerate(self.golden["gradients"]):
+            if second_rate is not None and t == self.about["rate_change"]:
+                optimizer.learning_rate = second_rate
+            optimizer.step(theta, gradient)
+            path.append(theta.copy())
+        return np.array(path)[self.golden["kept_steps"] - 1]
+
+    def error(self, case, **change):
+        expected = self.golden[f"theta_{case}"]
+        return (np.abs(self.path(case, **change) - expected) / (1e-2 + np.abs(expected))).max()
+
+    @pytest.mark.parametrize("case", about["cases"])
+    def test_equals_the_recording(self, case):
+        # PyTorch divides by the norm plus 1e-6 when it clips.
+        assert self.error(case) < (2e-5 if "clip" in self.about["cases"][case] else 2e-6)
+
+    @pytest.mark.parametrize("case", ["momentum_rate_change", "nesterov_rate_change", "momentum_weight_decay"])
+    def test_the_other_convention_does_not(self, case):
+        assert self.error(case, convention="keras") > 1e-3
+
+    def test_the_recording_is_small_and_moves(self):
+        assert GOLDEN.stat().st_size < 100_000
+        assert self.about["torch"].startswith("2.")
+        for case in self.about["cases"]:
+            assert np.abs(np.diff(self.golden[f"theta_{case}"], axis=0)).max(axis=1).min() > 1e-4
+
+
+KERAS_CASES = {
+    "plain": {},
+    "momentum": {"momentum": 0.9},
+    "nesterov": {"momentum": 0.9, "nesterov": True},
+    "plain_weight_decay": {"weight_decay": 0.1},
+    "momentum_weight_decay": {"momentum": 0.9, "weight_decay": 0.1},
+    "nesterov_weight_decay": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+    "momentum_clipvalue": {"momentum": 0.9, "clipvalue": 0.5},
+    "nesterov_clipvalue_weight_decay": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "clipvalue": 0.5},
+    "momentum_clipnorm": {"momentum": 0.9, "clipnorm": 2.0},
+    "plain_global_clipnorm_weight_decay": {"global_clipnorm": 2.0, "weight_decay": 0.1},
+    "nesterov_global_clipnorm": {"momentum": 0.9, "nesterov": True, "global_clipnorm": 2.0},
+}
+
+
+class TestKeras:
+    """200 steps beside ``keras.optimizers.SGD``, on the same gradients; the rate falls tenfold half way."""
+
+    shapes = ((4, 5), (5,), (5, 2))
+    layout = (
+        SimpleNamespace(slice=slice(0, 20)),
+        SimpleNamespace(slice=slice(20, 25)),
+        SimpleNamespace(slice=slice(25, 35)),
+    )
+    gradients = spread_gradients(200, 35, seed=6)
+    start = np.random.default_rng(7).normal(size=35).astype(np.float32)
+    rates = np.where(np.arange(200) < 100, 0.01, 0.001)
+
+    def split(self, vector):
+        parts = [vector[tensor.slice] for tensor in self.layout]
+        return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def keras_path(self, keras, case):
+        variables = [keras.Variable(part.copy()) for part in self.split(self.start)]
+        optimizer = keras.optimizers.SGD(learning_rate=0.01, **KERAS_CASES[case])
+        for t, gradient in enumerate(self.gradients):
+            optimizer.learning_rate = float(self.rates[t])
+            optimizer.apply([keras.ops.convert_to_tensor(part) for part in self.split(gradient)], variables)
+        return np.concatenate([variable.numpy().ravel() for variable in variables])
+
+    def our_path(self, case, convention):
+        optimizer = SGD(0.01, convention=convention, **KERAS_CASES[case])
+        optimizer.layout = self.layout
+        return run(optimizer, self.start, self.gradients, self.rates, theta_dtype=np.float32)[-1]
+
+    @pytest.mark.parametrize("case", KERAS_CASES)
+    def test_equals_keras(self, keras, case):
+        expected = self.keras_path(keras, case)
+        for convention in ("keras", "paper"):
+            theta = self.our_path(case, convention)
+            assert (np.abs(theta - expected) / (1e-3 + np.abs(expected))).max() < 1e-4
+        if "momentum" in KERAS_CASES[case]:  # the rival form must fail this test
+            rival = self.our_path(case, "pytorch")
+            assert (np.abs(rival - expected) / (1e-3 + np.abs(expected))).max() > 1e-3
+
+
+@every_form
+@settings(max_examples=15)
+@given(eigenvalues=st.lists(st.floats(0.1, 1.0), min_size=1, max_size=5))
+def test_a_small_rate_lowers_any_quadratic(form, eigenvalues):
+    h, theta = np.array(eigenvalues), np.ones(len(eigenvalues))
+    optimizer = FORMS[form](0.1)
+    for _ in range(400):
+        optimizer.step(theta, h * theta)
+    assert (h * theta**2).sum() < 0.05 * h.sum()
+
+
+def regression_data():
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(60, 3))
+    binary = (x @ [1.0, -2.0, 0.5] + 0.5 * generator.normal(size=60) > 0).astype(int)
+    classes = (x @ generator.normal(size=(3, 3)) + 0.5 * generator.normal(size=(60, 3))).argmax(axis=1)
+    return x, binary, classes
+
+
+X, BINARY, CLASSES = regression_data()
+PROBLEMS = {
+    "quadratic": Quadratic(kappa=100, rotation=0.5),
+    "rosenbrock": Rosenbrock(),
+    "beale": Beale(),
+    "himmelblau": Himmelblau(),
+    "saddle": Saddle(),
+    "plateau": Plateau(),
+    "ravine": Ravine(),
+    "logistic_regression": LogisticRegression(X, BINARY, l2=0.1),
+    "softmax_regression": SoftmaxRegression(X, CLASSES, l2=0.1),
+}
+
+
+@every_form
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_every_form_reaches_every_minimum(form, name):
+    """From the problem's start to ‖g‖ < 1e-6, with η = 1/L (with momentum 1/(2L)), L the curvature at the minimum."""
+    problem = PROBLEMS[name]
+    L = np.linalg.eigvalsh(problem.hessian(problem.minimum)).max()
+    optimizer = FORMS[form](1.0 / L if form in ("gradient_descent", "sgd") else 0.5 / L)
+
+    def arrived(t, theta):
+        return t % 10 == 0 and np.linalg.norm(problem.gradient(theta)) < 1e-6
+
+    trajectory = minimize(problem, optimizer, steps=40_000, callback=arrived)
+    assert not trajectory.diverged and trajectory.gradient_norms[-1] < 1e-6
+    assert abs(trajectory.values[-1] - problem.minimum_value) < 1e-9
+    assert np.linalg.eigvalsh(problem.hessian(trajectory.points[-1])).min() > -1e-9  # a minimum, and no saddle
+    if name != "softmax_regression":  # there the bias is free to move along
+        assert np.linalg.norm(problem.minima - trajectory.points[-1], axis=1).min() < 1e-4
