@@ -32,6 +32,7 @@ class Rule:
         """One step.
 
         >>> 1
+        1
         """
 
         # against the gradient
