@@ -193,7 +193,7 @@ EXERCISES = [
         task="Predict the rate above which gradient descent diverges on J = 5 θ[0]² + ½ θ[1]²: check(..., number).",
         reference=0.2,
         mistakes=[
-            Mistake("The curvature of 5 θ₁² is 10, not 5: differentiate twice.", 0.4),
+            Mistake("The curvature of 5 θ[0]² is 10, not 5: differentiate twice.", 0.4),
             Mistake("That is 1/L, where the steep direction is solved in one step. Divergence starts later.", 0.1),
             Mistake("That is the limit of the flat direction. The steepest direction is the first to diverge.", 2.0),
         ],
