@@ -729,3 +729,23 @@ def test_every_form_reaches_every_minimum(form, name):
     assert np.linalg.eigvalsh(problem.hessian(trajectory.points[-1])).min() > -1e-9  # a minimum, and no saddle
     if name != "softmax_regression":  # there the bias is free to move along
         assert np.linalg.norm(problem.minima - trajectory.points[-1], axis=1).min() < 1e-4
+
+
+def test_state_does_not_stay_denormal():
+    """A velocity that has died out becomes zero, not one of the numbers that slow a processor down."""
+    theta = np.ones(3, np.float32)
+    optimizer = SGD(0.1, momentum=0.5)
+    optimizer.step(theta, np.array([1.0, 1e-3, 0.0], np.float32))
+    for _ in range(127):
+        optimizer.step(theta, np.zeros(3, np.float32))
+    assert optimizer.t == 128  # without the flush 0.1 · 0.5^127, which is denormal
+    assert not optimizer.state["velocity"].any()
+
+
+def test_flushing_keeps_what_is_small_but_normal():
+    theta = np.zeros(2, np.float32)
+    optimizer = SGD(1.0, momentum=0.9)
+    small = np.array([3e-38, -3e-38], np.float32)
+    for _ in range(optimizer.flush_every):
+        optimizer.step(theta, small)
+    assert (optimizer.state["velocity"] != 0).all()
