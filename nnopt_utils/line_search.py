@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 
 from nnopt_utils._validation import check_array, check_integer, check_number
 from nnopt_utils.history import Trajectory
+from nnopt_utils.training import Objective
 
-Search = Callable[["Objective", np.ndarray, np.ndarray], float]
-
-
-class Objective(Protocol):
-    """What a line search needs of a problem."""
-
-    @property
-    def start(self) -> np.ndarray:
-        """A point to begin at."""
-
-    def value(self, theta: np.ndarray) -> float:
-        """J(θ)."""
-
-    def gradient(self, theta: np.ndarray) -> np.ndarray:
-        """g(θ)."""
+Search = Callable[[Objective, np.ndarray, np.ndarray], float]
 
 
 def backtracking(
@@ -50,7 +36,7 @@ def backtracking(
         slope_share: c in (0, 1), the share of the predicted decrease that is asked for; default 1e-4.
 
     Raises:
-        ValueError: bad arguments, a direction that does not lead down, or no step found in 60 trials.
+        ValueError: bad arguments, a direction that does not lead down, or no step found in 40 trials.
 
     Example:
         >>> from nnopt_utils.problems import Quadratic
@@ -71,7 +57,7 @@ def backtracking(
     if not slope < 0:
         raise ValueError(f"direction: got one with slope gᵀd = {slope:.3g}; expected a direction of descent, gᵀd < 0")
     step = float(first)
-    for _ in range(60):
+    for _ in range(40):
         if problem.value(theta + step * direction) <= value + slope_share * step * slope:
             return step
         step *= shrink

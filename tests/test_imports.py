@@ -27,8 +27,8 @@ ORDER: list[set[str]] = [
     {"optimizers"},
     {"problems"},
     {"history"},
-    {"line_search"},
     {"training"},
+    {"line_search"},
     {"keras_bridge", "second_order", "parallel", "compression"},
     {"plotting"},
 ]

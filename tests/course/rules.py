@@ -857,7 +857,10 @@ def answers_as_meant(chapter: Chapter) -> list[str]:
 
 @rule
 def exercise_cells_in_exercises(chapter: Chapter) -> list[str]:
-    """Cells tagged stub, check or solution stand in an exercise that is not open; only solutions say solution=True."""
+    """Cells tagged stub, check or solution stand in an exercise that is not open; only solutions say solution=True there.
+
+    Elsewhere solution=True is a demonstration of a check, which is not to count as the learner's.
+    """
     inside = {index for exercise in chapter.exercises if exercise.kind != "open" for index in exercise.code_cells}
     found = [
         chapter.at(index, f"tagged {tag}, but not in an exercise to predict or to code")
@@ -865,9 +868,10 @@ def exercise_cells_in_exercises(chapter: Chapter) -> list[str]:
         for index, _ in chapter.code_cells(tag)
         if index not in inside
     ]
-    for index, cell in chapter.code_cells():
-        if "solution" not in tags(cell) and any(is_solution_call(call) for call in _checked(chapter, index)):
-            found.append(chapter.at(index, "solution=True outside a cell tagged solution"))
+    for block in chapter.section_blocks("Exercises", True):
+        calls_solution = any(is_solution_call(call) for call in _checked(chapter, block.cell))
+        if calls_solution and "solution" not in tags(chapter.cells[block.cell]):
+            found.append(chapter.at(block.cell, "solution=True outside a cell tagged solution"))
     return found
 
 

@@ -233,7 +233,7 @@ MUTATIONS: list[tuple[str, str, Mutation]] = [
     ("answers_as_meant", "stub is solved", prints('"04.step", step)', "04.step: correct.\n")),
     ("exercise_cells_in_exercises", "elsewhere", tagged("def train", "stub")),
     ("exercise_cells_in_exercises", "in an open one", inserted("(open)", code("1", "solution", hidden=True))),
-    ("exercise_cells_in_exercises", "solution=True", replace("generator =", 'check("04.run", 1, solution=True)\ny =')),
+    ("exercise_cells_in_exercises", "solution=True", replace('"04.rate", None', '"04.rate", None, solution=True')),
     ("checks_registered", "unknown", replace("generator =", 'check("04.unknown", 1)\ngenerator =')),
     ("checks_registered", "other chapter", replace("generator =", 'check("03.other", 1)\ngenerator =')),
     (
