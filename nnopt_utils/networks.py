@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,6 +40,16 @@ class Evaluation(NamedTuple):
     accuracy: float
 
 
+class Views(list[np.ndarray]):
+    """Tensors of θ. Assigning to one copies the values into θ: another array here would not be part of the network."""
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if not isinstance(index, int | np.integer):
+            raise TypeError(f"index: got {describe(index)}; expected the number of one layer")
+        view = self[index]
+        view[:] = check_array(f"values of layer {index}", value, shape=view.shape)
+
+
 class MLP:
     r"""A fully connected network whose parameters are one vector θ.
 
@@ -64,7 +74,8 @@ class MLP:
 
     Attributes:
         parameters: θ, 1-D and contiguous: W⁽¹⁾, b⁽¹⁾, W⁽²⁾, … Assigning copies into it.
-        weights, biases: lists of views into θ, (fan-in, fan-out) and (fan-out,).
+        weights, biases: lists of views into θ, (fan-in, fan-out) and (fan-out,). ``network.weights[0] = W`` copies
+            W into θ, as ``network.weights[0][:] = W`` does.
         layout: the tensors of θ in order, each with name, shape and slice.
 
     Raises:
@@ -104,7 +115,8 @@ class MLP:
         self._check_outputs_fit_loss()
         self.layout = _layout(self.layer_sizes)
         self._parameters = np.zeros(self.layout[-1].slice.stop, self.dtype)
-        self.weights, self.biases = self._views(self._parameters)
+        weights, biases = self._views(self._parameters)
+        self.weights, self.biases = Views(weights), Views(biases)
         self._initialize(self._initializer(initializer), as_generator(seed))
 
     # -- parameters ------------------------------------------------------------------------------------

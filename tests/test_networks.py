@@ -443,3 +443,22 @@ def test_gradient_of_any_architecture(sizes, activation, seed):
     theta = network.parameters.copy()
     result = check_gradient(lambda theta: network.loss(x, y, theta), gradient, theta, tolerance=1e-5)
     assert result.passed or np.linalg.norm(gradient) < 1e-8 or len(result.kinks) == len(gradient), result
+
+
+class TestAssigningATensor:
+    def test_copies_into_theta(self):
+        network = MLP([2, 3, 1], loss="mse")
+        view, theta = network.weights[0], network.parameters
+        network.weights[0] = np.full((2, 3), 2.0)
+        network.biases[-1] -= 1.0
+        assert network.weights[0] is view and network.parameters is theta
+        assert (theta[:6] == 2).all() and theta[-1] == -1
+
+    def test_refuses_another_shape_and_changes_nothing(self):
+        network = MLP([2, 3, 1], loss="mse")
+        before = network.parameters.copy()
+        with pytest.raises(ValueError, match=r"values of layer 0: got float64 array of shape \(3, 2\)"):
+            network.weights[0] = np.zeros((3, 2))
+        with pytest.raises(TypeError, match="the number of one layer"):
+            network.weights[:] = [np.zeros((2, 3)), np.zeros((3, 1))]
+        assert np.array_equal(network.parameters, before)

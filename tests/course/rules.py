@@ -857,7 +857,7 @@ def answers_as_meant(chapter: Chapter) -> list[str]:
 
 @rule
 def exercise_cells_in_exercises(chapter: Chapter) -> list[str]:
-    """Cells tagged stub, check or solution stand in an exercise that is not open; only solutions say solution=True there.
+    """Cells tagged stub, check or solution stand in an exercise that is not open; only its solutions say solution=True.
 
     Elsewhere solution=True is a demonstration of a check, which is not to count as the learner's.
     """
