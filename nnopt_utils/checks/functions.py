@@ -191,7 +191,11 @@ def _first_case(exercise: Exercise, outcomes: list[Outcome], differences: list[D
 
 def _right_for_numbers_only(exercise: Exercise, differences: list[Difference | None]) -> bool:
     assert exercise.cases is not None
-    has_array = [any(np.ndim(a) for a in case if isinstance(a, np.ndarray | list)) for case in exercise.cases()]
+    # A list counts as an array, also one of arrays of several shapes, which np.ndim refuses.
+    has_array = [
+        any(isinstance(a, list) or (isinstance(a, np.ndarray) and a.ndim > 0) for a in case)
+        for case in exercise.cases()
+    ]
     wrong = [difference is not None for difference in differences]
     return 0 < sum(has_array) < len(has_array) and has_array == wrong
 
