@@ -250,10 +250,11 @@ def _is_kink(function: Function, theta: np.ndarray, h: float, index: int, slope:
         return (here - function(left)) / step, (function(right) - here) / step
 
     (left, right), (left_near, right_near) = slopes(h), slopes(h / 10)
-    rounding = 100 * np.finfo(float).eps * abs(here) / h
-    between = min(left, right) - rounding <= slope <= max(left, right) + rounding
-
     gap, gap_near = right - left, right_near - left_near
+    rounding = 100 * np.finfo(float).eps * abs(here) / h
+    slack = rounding + 0.01 * abs(gap)  # J also curves: the slope at θ may lie h·J''/2 outside of the two
+    between = min(left, right) - slack <= slope <= max(left, right) + slack
+
     shrinks_along = abs(10 * gap_near - gap) <= 0.5 * abs(gap) + 100 * rounding
     return bool(between and not shrinks_along)
 

@@ -221,6 +221,15 @@ class TestKinks:
         result = check_gradient(lambda t: offset + t[0] + abs(t[1]), g, [1.0, 0.0], tolerance=1e-5)
         assert result.passed and result.kinks == (1,)
 
+    @pytest.mark.parametrize("distance", [0.0, 1e-6, 3e-6, 8e-6])
+    @pytest.mark.parametrize("curvature", [-2.0, 2.0])
+    def test_a_kink_of_a_curved_function(self, curvature, distance):
+        """There the slope at θ lies h·J''/2 outside of the two one-sided slopes."""
+        theta = np.array([1.0, distance])
+        g = np.array([1.0, curvature * distance + (distance > 0)])
+        result = check_gradient(lambda t: t[0] + max(t[1], 0) + curvature / 2 * t[1] ** 2, g, theta)
+        assert result.passed and result.kinks == (1,)
+
     @pytest.mark.parametrize("offset", np.linspace(3e4, 4e4, 7))
     def test_rounding_is_no_kink(self, offset):
         """The slopes of a straight line differ by rounding, which does not shrink along with h."""
