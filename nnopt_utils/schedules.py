@@ -1,7 +1,8 @@
 """Learning-rate schedules: the number of finished steps → learning rate.
 
 ``schedule(0)`` is the rate of the first step, as in Keras and PyTorch. A schedule is a small frozen object
-that can be called, printed and drawn; any function of one integer will do as well.
+that can be called, printed and drawn; any function of one integer will do as well. A step that is no integer from 0 on
+raises an error that names it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Constant:
         check_number("learning_rate", self.learning_rate, low=0.0, low_open=True)
 
     def __call__(self, step: int) -> float:
+        check_integer("step", step, low=0)
         return self.learning_rate
 
 
@@ -58,6 +60,7 @@ class StepDecay:
         check_integer("every", self.every, low=1)
 
     def __call__(self, step: int) -> float:
+        check_integer("step", step, low=0)
         return self.learning_rate * self.factor ** (step // self.every)
 
 
@@ -85,6 +88,7 @@ class ExponentialDecay:
         check_integer("steps", self.steps, low=1)
 
     def __call__(self, step: int) -> float:
+        check_integer("step", step, low=0)
         return self.learning_rate * self.factor ** (step / self.steps)
 
 
@@ -112,6 +116,7 @@ class InverseTimeDecay:
         check_number("decay", self.decay, low=0.0)
 
     def __call__(self, step: int) -> float:
+        check_integer("step", step, low=0)
         return self.learning_rate / (1 + self.decay * step)
 
 
@@ -142,6 +147,7 @@ class CosineDecay:
         check_number("alpha", self.alpha, low=0.0, high=1.0)
 
     def __call__(self, step: int) -> float:
+        check_integer("step", step, low=0)
         wave = 0.5 * (1 + math.cos(math.pi * min(step, self.steps) / self.steps))
         return self.learning_rate * (self.alpha + (1 - self.alpha) * wave)
 
@@ -170,4 +176,5 @@ class LinearWarmup:
         check_integer("steps", self.steps, low=1)
 
     def __call__(self, step: int) -> float:
+        check_integer("step", step, low=0)
         return self.learning_rate * min(1.0, (step + 1) / self.steps)

@@ -117,3 +117,18 @@ def test_an_optimizer_takes_every_schedule(schedule, k):
 def test_bad_arguments(build, message):
     with pytest.raises((TypeError, ValueError), match=message):
         build()
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, "3", None])
+def test_a_step_is_an_integer_from_zero_on(step):
+    schedules = [
+        Constant(0.1),
+        StepDecay(0.1, 0.5, 10),
+        ExponentialDecay(0.1, 0.5, 10),
+        InverseTimeDecay(0.1, 1.0),
+        CosineDecay(0.1, 10),
+        LinearWarmup(0.1, 10),
+    ]
+    for schedule in schedules:
+        with pytest.raises((TypeError, ValueError), match="^step: got .*; expected an integer >= 0"):
+            schedule(step)
