@@ -130,5 +130,5 @@ def test_a_step_is_an_integer_from_zero_on(step):
         LinearWarmup(0.1, 10),
     ]
     for schedule in schedules:
-        with pytest.raises((TypeError, ValueError), match="^step: got .*; expected an integer >= 0"):
+        with pytest.raises((TypeError, ValueError), match=r"^step: got .*; expected an integer >= 0"):
             schedule(step)
