@@ -575,6 +575,19 @@ def test_loss_slice_the_right_way_round():
     assert not plot_loss_slice(ALPHAS + 3, BETAS, SLICE).lines
 
 
+def test_loss_slices_with_the_same_limits_have_the_same_levels():
+    flat, steep = (plot_loss_slice(ALPHAS, BETAS, c * SLICE, limits=(0.0, 5.0)) for c in (0.01, 1.0))
+    levels = [ax.collections[0].levels for ax in (flat, steep)]
+    np.testing.assert_array_equal(*levels)
+    assert levels[0][0] <= 0.0 and levels[0][-1] >= 5.0
+    beyond = plot_loss_slice(ALPHAS, BETAS, 1 + 100 * SLICE, limits=(1.0, 8.0), log_levels=True)
+    np.testing.assert_allclose(beyond.collections[0].levels[[0, -1]], [1.0, 8.0])
+    beyond.figure.canvas.draw()
+    for limits, log_levels in [((2.0, 1.0), False), ((0.0, 1.0), True)]:
+        with pytest.raises(ValueError, match=r"limits: got .* expected .*lowest < highest"):
+            plot_loss_slice(ALPHAS, BETAS, 1 + SLICE, limits=limits, log_levels=log_levels)
+
+
 def test_flat_functions_are_drawn():
     plot_loss_slice(ALPHAS, BETAS, np.ones((41, 31))).figure.canvas.draw()
     plot_loss_slice(ALPHAS, BETAS, np.ones((41, 31)), log_levels=True).figure.canvas.draw()

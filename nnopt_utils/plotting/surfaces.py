@@ -143,7 +143,14 @@ def plot_trajectories(problem: Any, trajectories: Mapping[str, Trajectory], ax: 
 
 @styled
 def plot_loss_slice(
-    alphas: Any, betas: Any, values: Any, ax: Axes | None = None, *, log_levels: bool = False, label: str = "loss"
+    alphas: Any,
+    betas: Any,
+    values: Any,
+    ax: Axes | None = None,
+    *,
+    log_levels: bool = False,
+    limits: tuple[float, float] | None = None,
+    label: str = "loss",
 ) -> Axes:
     r"""Draw a loss on a plane through the parameters: $J(\theta + \alpha u + \beta v)$.
 
@@ -153,6 +160,8 @@ def plot_loss_slice(
         values: J, shape (A, B): ``values[i, j]`` belongs to ``alphas[i]`` and ``betas[j]``.
         ax: where to draw; default a new figure.
         log_levels: whether the levels are a geometric sequence, for positive values of many magnitudes; default no.
+        limits: (lowest, highest) loss of the colour bar; default those of ``values``. Slices that are compared need
+            the same, or a flat one looks like a steep one.
         label: of the colour bar.
 
     Returns:
@@ -174,7 +183,8 @@ def plot_loss_slice(
     if log_levels and values.min() <= 0:
         raise ValueError(f"values: got {values.min():g} as smallest; expected only values > 0 with log_levels=True")
     ax = own_or_new(ax, width=6.5, height=4.8)
-    levels, norm = _levels(values, log_levels)
+    levels, norm = _levels(values, log_levels) if limits is None else _levels_between(limits, log_levels)
+    outside = limits is not None and (values.min() < levels[0] or values.max() > levels[-1])
     filled = ax.contourf(
         alphas,
         betas,
@@ -182,7 +192,7 @@ def plot_loss_slice(
         levels=levels,
         norm=norm,
         cmap="cividis",
-        extend="min" if log_levels else "neither",
+        extend="both" if outside else "min" if log_levels else "neither",
         zorder=0,
     )
     ax.contour(alphas, betas, values.T, levels=levels, colors="white", linewidths=0.5, alpha=0.6, zorder=1)
@@ -251,6 +261,16 @@ def _levels(values: np.ndarray, log_levels: bool) -> tuple[np.ndarray, Normalize
         low, high = low - 0.5, high + 0.5
     levels = np.asarray(MaxNLocator(_LEVELS).tick_values(low, high))  # round numbers
     return levels, Normalize(levels[0], levels[-1])
+
+
+def _levels_between(limits: Any, log_levels: bool) -> tuple[np.ndarray, Normalize]:
+    low, high = check_array("limits", limits, shape=(2,)).tolist()
+    if not low < high or (log_levels and low <= 0):
+        expected = "0 < lowest < highest, with log_levels=True" if log_levels else "lowest < highest"
+        raise ValueError(f"limits: got {low:g} and {high:g}; expected {expected}")
+    return (
+        (np.geomspace(low, high, _LEVELS), LogNorm(low, high)) if log_levels else _levels(np.array([low, high]), False)
+    )
 
 
 def _nearer(points: np.ndarray, centre: np.ndarray, reach: float) -> np.ndarray:
