@@ -617,7 +617,7 @@ class TestRegressionArguments:
 
 
 class TestMnist:
-    """On 2,000 images; the figure for all of them is a chapter's."""
+    """Softmax regression on real data: SciPy as the oracle, and the figures that chapter 02 cites."""
 
     def test_minimum_against_scipy(self):
         data = load_mnist()
@@ -632,3 +632,11 @@ class TestMnist:
         assert problem.minimum_value == pytest.approx(result.fun, abs=1e-9)
         assert np.linalg.norm(problem.gradient(problem.minimum)) < 1e-7
         assert (problem.predict(problem.minimum, data.x_test) != data.y_test).mean() < 0.13
+
+    @pytest.mark.slow
+    def test_minimum_on_all_images(self):
+        data = load_mnist()
+        problem = SoftmaxRegression(data.x_train, data.y_train, l2=1e-4)
+        assert problem.minimum_value == pytest.approx(0.26274, abs=1e-5)
+        assert np.linalg.norm(problem.gradient(problem.minimum)) < 1e-6
+        assert (problem.predict(problem.minimum, data.x_test) != data.y_test).mean() == pytest.approx(0.0748, abs=2e-4)
