@@ -85,7 +85,7 @@ notebooks: .venv/.dev ## Write and execute the notebooks from chapters/ (one of 
 	$(TEST_ENV) $(BIN)/python -m tools.notebooks $(if $(CHAPTER),--chapter $(CHAPTER))
 
 bench: .venv/.dev ## Measure what is fast, against what, by which ratio
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --json benchmarks/results.json
 
 oldest: ## Unit tests with the oldest package versions that pyproject.toml allows (needs uv)
 	uv venv --quiet --clear --python "$(PYTHON)" .venv-oldest
