@@ -128,7 +128,7 @@ MUTATIONS: list[tuple[str, str, Mutation]] = [
     ("no_machine_paths", "printed", prints("assert history", "/Users/me/data")),
     ("no_machine_paths", "on Windows", prints("assert history", r"C:\Users\me")),
     ("no_machine_paths", "in HTML", shows("plot(history)", new_output("display_data", {HTML: "lib/site-packages/x"}))),
-    ("no_machine_paths", "in an error", lambda n: cell("1 / 0")(n).outputs[0].update(evalue="no file /work/x")),
+    ("no_machine_paths", "in an error", lambda n: cell("1 / 0")(n).outputs[0].update(evalue="no file /home/x")),
     ("no_widget_state", "state", lambda n: n.metadata.update(widgets={})),
     ("no_widget_state", "view", shows("explore()", new_output("display_data", {WIDGET: {}, "text/plain": "w"}))),
     ("no_progress_bars", "tqdm", prints("history = train", "epoch:  50%|█████     | 1/2")),
