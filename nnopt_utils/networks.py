@@ -262,17 +262,21 @@ class MLP:
     def _penalty(self, weights: list[np.ndarray]) -> float:
         return 0.5 * self.l2 * sum(float(np.vdot(W, W)) for W in weights) if self.l2 else 0.0
 
-    def evaluate(self, x: np.ndarray, y: np.ndarray) -> Evaluation:
-        """Return the mean loss (with the penalty) and the accuracy on the data, in pieces of 8,192 samples."""
+    def evaluate(self, x: np.ndarray, y: np.ndarray, parameters: np.ndarray | None = None) -> Evaluation:
+        """Return the mean loss (with the penalty) and the accuracy on the data, in pieces of 8,192 samples.
+
+        ``parameters`` evaluates it at another θ; the network is left as it is.
+        """
         x, y = self.check_data(x, y)
+        weights, biases = self._views(self._check_theta(parameters))
         total, right = 0.0, 0
         for start in range(0, len(x), 8192):
             piece = slice(start, start + 8192)
-            outputs = self._forward(x[piece], self.weights, self.biases)[1][-1]
+            outputs = self._forward(x[piece], weights, biases)[1][-1]
             total += float(self.loss_function.core(outputs, y[piece])[0]) * len(outputs)
             right += self._count_right(outputs, y[piece])
         answers = {"classification": len(x), "binary": y.size, "regression": 0}[self.loss_function.kind]
-        return Evaluation(total / len(x) + self._penalty(self.weights), right / answers if answers else math.nan)
+        return Evaluation(total / len(x) + self._penalty(weights), right / answers if answers else math.nan)
 
     def _count_right(self, outputs: np.ndarray, y: np.ndarray) -> int:
         if self.loss_function.kind == "regression":

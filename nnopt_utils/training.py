@@ -72,7 +72,8 @@ def fit(
     r"""Train a network on mini-batches; its parameters change in place.
 
     Each epoch draws a new order of the samples, cuts it into mini-batches of B and steps once a batch:
-    :math:`\theta \leftarrow \text{optimizer}(\theta, \nabla J_{\text{batch}}(\theta))`.
+    :math:`\theta \leftarrow \text{optimizer}(\theta, \nabla J_{\text{batch}}(\theta))`. Validation is at the optimizer's
+    ``evaluation_parameters``: θ, or an average of it where the optimizer keeps one.
 
     Args:
         network: what to train.
@@ -181,7 +182,7 @@ def _one_step(
 
 def _validate(network: MLP, optimizer: Optimizer, validation: tuple[np.ndarray, np.ndarray], history: History) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
-        loss, accuracy = network.evaluate(*validation)
+        loss, accuracy = network.evaluate(*validation, parameters=optimizer.evaluation_parameters(network.parameters))
     if not math.isfinite(loss):  # the epoch's last step did it
         where = f"epoch {history.epoch}, step {history.steps_per_epoch}"
         raise DivergenceError(_divergence_message(where, f"the validation loss is {loss}", optimizer, history), history)

@@ -338,7 +338,7 @@ class TestBlocks:
         class Counting(Optimizer):
             defaults = GradientDescent.defaults
 
-            def begin_step(self, theta):
+            def begin_step(self, theta, gradient):
                 seen.append(("begin", self.t))
 
             def update(self, theta, gradient, *slots):
@@ -504,7 +504,7 @@ class TestRepr:
         optimizer.learning_rate = 0.05
         assert repr(optimizer) == (
             "SGD(learning_rate=0.05, momentum=0.9, nesterov=False, dampening=0.0, convention='paper', "
-            "weight_decay=0.0, clipvalue=None, clipnorm=None, global_clipnorm=None)"
+            "weight_decay=0.0)"
         )
 
     def test_schedule(self):

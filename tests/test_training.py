@@ -431,9 +431,9 @@ class TestInterrupt:
     def test_during_the_last_validation(self, monkeypatch):
         evaluate = MLP.evaluate
 
-        def pressing(network, x, y):
+        def pressing(network, x, y, parameters=None):
             signal.raise_signal(signal.SIGINT)
-            return evaluate(network, x, y)
+            return evaluate(network, x, y, parameters)
 
         monkeypatch.setattr(MLP, "evaluate", pressing)
         history = train(data=self.data, epochs=1)[2]
@@ -595,3 +595,15 @@ class TestMinimize:
         minimize(bowl(), optimizer, steps=2)
         with pytest.raises(ValueError, match="optimizer: got one that has taken 2 steps; expected a new one"):
             minimize(bowl(), optimizer, steps=2)
+
+
+def test_validates_on_the_average_where_the_optimizer_keeps_one():
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(40, 3)), generator.integers(2, size=40)
+    data = x[:30], y[:30], x[30:], y[30:]
+    network, optimizer = MLP([3, 2], seed=0), SGD(0.5, ema_momentum=0.9)
+    history = fit(network, optimizer, data, epochs=2, batch_size=5, progress=False)
+    average = optimizer.evaluation_parameters(network.parameters)
+    assert history.val_loss[-1] == network.evaluate(x[30:], y[30:], parameters=average).loss
+    assert history.val_loss[-1] != network.evaluate(x[30:], y[30:]).loss
+    np.testing.assert_array_equal(average, optimizer.state["average"])

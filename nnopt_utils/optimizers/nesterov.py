@@ -15,7 +15,8 @@ class Nesterov(Optimizer):
 
     .. math::
 
-        x_t = \theta_t - \eta_t\, g(\theta_t), \quad \theta_{t+1} = x_t + \beta_t (x_t - x_{t-1}), \quad x_0 = \theta_1
+        x_t = \theta_t - \eta_t\, g_t, \quad \beta_t = \frac{t - 1}{t + 2}, \quad
+        \theta_{t+1} = x_t + \beta_t (x_t - x_{t-1}), \quad x_0 = \theta_1
 
     θ is the look-ahead point, the only one at which gradients are taken; x_t, the point that the theorems
     speak of, is kept in ``state["x"]``. With β_t = (t − 1)/(t + 2) and η = 1/L on a convex function,
@@ -59,7 +60,7 @@ class Nesterov(Optimizer):
             momentum = check_number("momentum", momentum, low=0.0, high=1.0, high_open=True)
         self.momentum = momentum
 
-    def begin_step(self, theta: np.ndarray) -> None:
+    def begin_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         if self.t == 1:
             self.state["x"][:] = theta
 

@@ -17,17 +17,26 @@ class SGD(Optimizer):
 
     .. math::
 
-        v_t = \beta v_{t-1} - \eta_t g_t, \qquad
-        \theta_{t+1} = \theta_t + v_t \quad\text{or, Nesterov,}\quad \theta_t + \beta v_t - \eta_t g_t .
+        v_t = \beta v_{t-1} - \eta_t g_t, \qquad \theta_{t+1} = \theta_t + v_t .
 
-    This is Polyak's heavy ball, θ_{t+1} = θ_t − η_t g_t + β (θ_t − θ_{t−1}), with v_t = θ_{t+1} − θ_t.
+    This is Polyak's heavy ball, θ_{t+1} = θ_t − η_t g_t + β (θ_t − θ_{t−1}), with v_t = θ_{t+1} − θ_t. Nesterov's form,
+    ``nesterov=True``, in ``"paper"`` and ``"keras"``:
+
+    .. math::
+
+        v_t = \beta v_{t-1} - \eta_t g_t, \qquad \theta_{t+1} = \theta_t + \beta v_t - \eta_t g_t .
 
     ``"pytorch"``: the rate is *outside*, and the first velocity is g itself,
 
     .. math::
 
-        v_t = \beta v_{t-1} + (1 - \text{dampening})\, g_t, \qquad
-        \theta_{t+1} = \theta_t - \eta_t v_t \quad\text{or, Nesterov,}\quad \theta_t - \eta_t (g_t + \beta v_t) .
+        v_t = \beta v_{t-1} + (1 - \text{dampening})\, g_t, \qquad \theta_{t+1} = \theta_t - \eta_t v_t .
+
+    Nesterov's form, ``nesterov=True``, in ``"pytorch"``:
+
+    .. math::
+
+        v_t = \beta v_{t-1} + g_t, \qquad \theta_{t+1} = \theta_t - \eta_t (g_t + \beta v_t) .
 
     ==================  ===============  ==============  ===============
     \                   paper            keras           pytorch
