@@ -29,16 +29,17 @@ ORDER: list[set[str]] = [
     {"history"},
     {"training"},
     {"line_search"},
+    {"experiments"},
     {"keras_bridge", "second_order", "parallel", "compression"},
     {"plotting"},
 ]
 # Used by chapters only: nothing but each other imports them.
 FOR_CHAPTERS = {"checks", "quizzes", "explorers", "display"}
 # Commands: nothing imports them but the command line.
-COMMANDS = {"doctor", "__main__"}
+COMMANDS = {"doctor", "compare", "__main__"}
 
 # What no module may load, and the modules that are about it.
-HEAVY = ("tensorflow", "keras", "torch", "scipy", "sklearn", "jax")
+HEAVY = ("tensorflow", "keras", "torch", "scipy", "sklearn", "jax", "joblib", "dask", "distributed")
 MAY_BE_HEAVY = {"nnopt_utils.keras_bridge"}
 
 

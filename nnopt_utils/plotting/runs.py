@@ -1,8 +1,8 @@
-"""What runs leave behind: convergence, training histories, learning rates."""
+"""What runs leave behind: convergence, training histories."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from nnopt_utils._validation import check_array, check_choice, check_integer, check_number, describe
+from nnopt_utils._validation import check_array, check_choice, check_number, describe
 from nnopt_utils.history import History, Trajectory
 from nnopt_utils.plotting.style import (
     GREY,
@@ -137,44 +137,6 @@ def plot_history(histories: History | Mapping[str, History]) -> Figure:
         panels[1].yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
     _history_legend(panels[-1], list(records), validated)
     return figure
-
-
-@styled
-def plot_schedules(schedules: Mapping[str, Callable[[int], float]], steps: int, ax: Axes | None = None) -> Axes:
-    r"""Draw learning rates $\eta_k$ against the number k of finished steps, from 0 to ``steps`` − 1.
-
-    Args:
-        schedules: label → a schedule, or any function of the number of finished steps.
-        steps: how many steps, >= 1.
-        ax: where to draw; default a new figure.
-
-    Returns:
-        The axes.
-
-    Raises:
-        TypeError, ValueError: bad arguments, a rate that is not finite.
-
-    Example:
-        >>> from nnopt_utils.schedules import Constant
-        >>> ax = plot_schedules({"constant": Constant(0.1)}, steps=3)
-        >>> ax.lines[0].get_ydata()
-        array([0.1, 0.1, 0.1])
-    """
-    check_integer("steps", steps, low=1)
-    rates = {}
-    for label, schedule in check_labelled("schedules", schedules, "a schedule").items():
-        if not callable(schedule):
-            raise TypeError(f"schedules[{label!r}]: got {describe(schedule)}; expected a function of the step")
-        rates[label] = check_array(f"schedules[{label!r}]", [float(schedule(step)) for step in range(steps)])
-    ax = own_or_new(ax, width=7.5, height=3.6)
-    for index, (label, values) in enumerate(rates.items()):
-        colour, linestyle, _ = look(index)
-        ax.plot(np.arange(steps), values, color=colour, linestyle=linestyle, label=label)
-    ax.set(xlabel="finished steps $k$", ylabel=r"learning rate $\eta_k$")
-    ax.set_ylim(bottom=0.0)
-    whole_numbers(ax)
-    legend(ax)
-    return ax
 
 
 def _errors(label: str, run: Any, minimum_value: float) -> np.ndarray:

@@ -165,6 +165,7 @@ MUTATIONS: list[tuple[str, str, Mutation]] = [
     ("ignored_outputs_are_asserted", "another cell first", inserted("What to notice", code("print(1)", prints="1\n"))),
     ("training_is_ignored", "fit", replace("generator =", "fit(network, optimizer, data)\ngenerator =")),
     ("training_is_ignored", "model.fit", replace("plot(history)", "plot(model.fit(x, verbose=0))")),
+    ("training_is_ignored", "search", replace("generator =", "results = search(task, spaces)\ngenerator =")),
     ("training_is_ignored", "by a function", tagged("history = train")),
     ("training_is_ignored", "in a loop", replace("generator =", "for r in (1, 2):\n    h = fit(r)\ngenerator =")),
     ("timing_is_ignored", "line", replace("generator =", "%timeit np.ones(3)\ngenerator =")),

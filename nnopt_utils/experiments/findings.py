@@ -1,0 +1,125 @@
+"""What is read off the runs of a search: a setting's result, curves, the range of rates that work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnopt_utils.experiments.spaces import Setting
+
+
+@dataclass(frozen=True)
+class SettingResult:
+    """How one setting did over the seeds.
+
+    Attributes:
+        label: of its optimizer.
+        setting: the setting; ``setting.values`` are its hyperparameters and ``setting.build()`` makes the optimizer.
+        metric: what was measured.
+        finals: seed → the metric after the last epoch (never the best epoch); −∞ or ∞, the worst there is, if the run
+            diverged or failed.
+        median: of the finals.
+        low, high: the band: quartiles, or minimum and maximum of four seeds or fewer.
+        diverged, failed: how many runs did.
+        at_edge: the searched numbers that are the smallest or largest of their space: a better one may lie outside.
+    """
+
+    label: str
+    setting: Setting
+    metric: str
+    finals: dict[int, float]
+    median: float
+    low: float
+    high: float
+    diverged: int
+    failed: int
+    at_edge: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A metric along the runs of one setting, seed by seed.
+
+    Attributes:
+        axis: ``"epoch"`` or ``"step"``.
+        points: where it was measured, shape (n,).
+        metric: what was measured.
+        runs: shape (seeds, n); from where a run diverged on, −∞ or ∞, the worst there is.
+        median, low, high: over the seeds, shape (n,); the band as in ``SettingResult``.
+    """
+
+    axis: str
+    points: np.ndarray
+    metric: str
+    runs: np.ndarray
+    median: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True)
+class RateCurve:
+    """The metric after the last epoch against the learning rate, everything else as in the best setting.
+
+    Attributes:
+        label, metric: of which optimizer, and what.
+        rates: ascending, shape (n,).
+        finals: shape (seeds, n), as in ``SettingResult``.
+        median, low, high: over the seeds, shape (n,).
+        lost: how many runs diverged or failed, shape (n,).
+    """
+
+    label: str
+    metric: str
+    rates: np.ndarray
+    finals: np.ndarray
+    median: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    lost: np.ndarray
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """How much the learning rate may be off.
+
+    Attributes:
+        label: of the optimizer.
+        best_rate: with the best median.
+        lowest, highest: the range of rates around it where the median is within the tolerance.
+        decades: log10(highest / lowest).
+        open_below, open_above: whether the range ends only where the search did: then it is at least this wide.
+        ranges: seed → (lowest, highest) from this seed's runs alone; where none finished, twice its first rate.
+        seeds: seed → the decades of its range.
+    """
+
+    label: str
+    best_rate: float
+    lowest: float
+    highest: float
+    decades: float
+    open_below: bool
+    open_above: bool
+    ranges: dict[int, tuple[float, float]]
+    seeds: dict[int, float]
+
+
+def range_within(logs: np.ndarray, goodness: np.ndarray, within: float) -> tuple[float, float, int]:
+    """The range of log rates around the best where the goodness is at most ``within`` below; and the best's index."""
+    best = int(np.argmax(goodness))
+    if not np.isfinite(goodness[best]):
+        return float(logs[best]), float(logs[best]), best
+    floor = goodness[best] - within
+
+    def end(step: int) -> float:
+        i = best
+        while 0 <= i + step < len(logs):
+            outer = goodness[i + step]
+            if outer < floor:
+                share = (goodness[i] - floor) / (goodness[i] - outer)  # 0 if the outer one is −∞
+                return float(logs[i] + share * (logs[i + step] - logs[i]))
+            i += step
+        return float(logs[i])
+
+    return end(-1), end(1), best

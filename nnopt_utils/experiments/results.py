@@ -1,0 +1,378 @@
+"""What a search found."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnopt_utils._validation import check_choice, check_integer, check_number
+from nnopt_utils.experiments.export import write_csv
+from nnopt_utils.experiments.findings import Curves, RateCurve, Robustness, SettingResult, range_within
+from nnopt_utils.experiments.spaces import Setting, Space
+from nnopt_utils.experiments.statistics import band, band_name
+from nnopt_utils.experiments.tables import Rows
+from nnopt_utils.experiments.tasks import LARGER_IS_BETTER, BaseTask, worst
+
+
+class Results:
+    """All runs of a search, and what follows from them. Made by ``search``.
+
+    A setting is judged by the median over its seeds of the metric **after the last epoch**: the best epoch of many is a
+    lucky one. A run that diverged or failed counts as −∞ (where more is better) or ∞: it is not left out, which would
+    make a setting look good that works for one seed in three. If half of the runs or more are lost, so is the median,
+    shown as "diverged". Bands are the quartiles; of four seeds or fewer, minimum and maximum.
+
+    Attributes:
+        task, spaces, seeds: what was searched.
+        rows: one dict a run, by label, setting and seed: ``label``, ``optimizer``, ``setting``, ``seed``, ``status``
+            (``"finished"``, ``"diverged"``, ``"failed"``), ``message``, the metrics after the last epoch (``None``
+            unless finished), ``steps``, ``seconds`` (of training), steps, epochs and seconds to the target (``None`` if
+            it was not reached), and ``curves``: the metrics and seconds at each point as far as the run came.
+        interrupted: whether the search was stopped before its end.
+    """
+
+    def __init__(
+        self,
+        task: BaseTask,
+        spaces: Mapping[str, Space],
+        seeds: Sequence[int],
+        rows: list[dict[str, Any]],
+        interrupted: bool = False,
+    ) -> None:
+        self.task, self.spaces, self.seeds, self.interrupted = task, dict(spaces), tuple(seeds), interrupted
+        self.rows = [self._with_target(row) for row in rows]
+        self._by_setting: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
+        for row in self.rows:
+            self._by_setting.setdefault((row["label"], repr(row["setting"])), {})[row["seed"]] = row
+        self._tests: dict[tuple[str, tuple[int, ...]], SettingResult] = {}
+
+    @property
+    def labels(self) -> list[str]:
+        """The optimizers, in the order given."""
+        return list(self.spaces)
+
+    @property
+    def missing(self) -> int:
+        """How many runs there are still to do."""
+        return sum(map(len, self.spaces.values())) * len(self.seeds) - len(self.rows)
+
+    @property
+    def equal_budget(self) -> bool:
+        """Whether all optimizers had the same number of settings."""
+        return len({len(space) for space in self.spaces.values()}) == 1
+
+    # -- settings --------------------------------------------------------------------------------------
+
+    def settings(self, label: str, metric: str | None = None) -> list[SettingResult]:
+        """Every setting of an optimizer that has all its seeds, in the order of its space."""
+        metric = self._check(label, metric)
+        found = [self._result(label, setting, metric) for setting in self.spaces[label].settings]
+        return [result for result in found if result is not None]
+
+    def best(self, label: str, metric: str | None = None) -> SettingResult:
+        """The setting with the best median; of equals, the first.
+
+        Args:
+            label: of the optimizer.
+            metric: what decides; default the task's.
+
+        Raises:
+            ValueError: an unknown label or metric; no setting has all its seeds yet.
+        """
+        metric = self._check(label, metric)
+        found = self.settings(label, metric)
+        if not found:
+            raise ValueError(
+                f"label: no setting of {label!r} has all its {len(self.seeds)} seeds; go on with the search"
+            )
+        return max(found, key=lambda result: result.median if LARGER_IS_BETTER[metric] else -result.median)
+
+    def _result(self, label: str, setting: Setting, metric: str) -> SettingResult | None:
+        rows = self._rows_of(label, setting)
+        if len(rows) < len(self.seeds):
+            return None
+        finals = {row["seed"]: _or_worst(row[metric], metric) for row in rows}
+        lost = [row["status"] for row in rows]
+        return SettingResult(
+            label,
+            setting,
+            metric,
+            finals,
+            *band(list(finals.values())),
+            lost.count("diverged"),
+            lost.count("failed"),
+            self._at_edge(label, setting),
+        )
+
+    def _rows_of(self, label: str, setting: Setting) -> list[dict[str, Any]]:
+        found = self._by_setting.get((label, repr(setting.identity)), {})
+        return [found[seed] for seed in self.seeds if seed in found]
+
+    def _at_edge(self, label: str, setting: Setting) -> tuple[str, ...]:
+        """The searched numbers at an end of what was tried. With two values both are ends, which says nothing."""
+        names = []
+        for name in setting.searched:
+            tried = {_number(other.values[name]) for other in self.spaces[label].settings}
+            if None not in tried and len(tried) > 2 and _number(setting.values[name]) in (min(tried), max(tried)):  # type: ignore[type-var]
+                names.append(name)
+        return tuple(names)
+
+    # -- tables ----------------------------------------------------------------------------------------
+
+    def summary(self) -> Rows:
+        """One row an optimizer: the setting chosen, its median and band, what was lost, the time to the target.
+
+        Columns: ``label``, ``setting``, the metric (its median over seeds), ``low`` and ``high`` (the band) and
+        ``band`` (what it is), ``settings`` (how many were tried), ``runs`` (finished of all), ``diverged`` and
+        ``failed`` (of all runs), ``at_edge``, and with a target the median ``…_to_target`` of the chosen setting.
+        """
+        rows = [self._summary(label) for label in self.labels]
+        infinities = {name: "diverged" for name in (self.task.metric, "low", "high")}
+        return Rows(rows, infinities | {name: "never" for name in self._to_target_names()})
+
+    def _summary(self, label: str) -> dict[str, Any]:
+        rows = [row for row in self.rows if row["label"] == label]
+        status = [row["status"] for row in rows]
+        best = self.best(label) if self.settings(label) else None
+        row = {
+            "label": label,
+            "setting": repr(best.setting) if best else "not finished",
+            self.task.metric: best.median if best else None,
+            "low": best.low if best else None,
+            "high": best.high if best else None,
+            "band": band_name(len(self.seeds)),
+            "settings": len(self.spaces[label]),
+            "runs": f"{len(rows)} of {len(self.spaces[label]) * len(self.seeds)}",
+            "diverged": status.count("diverged"),
+            "failed": status.count("failed"),
+            "at_edge": ", ".join(best.at_edge) if best else "",
+        }
+        if self.task.target is not None:
+            row |= self._times(best) if best else dict.fromkeys(self._to_target_names())
+        return row
+
+    def time_to_target(self, target: float | None = None, metric: str | None = None) -> Rows:
+        """One row an optimizer: how soon its chosen setting reaches a target.
+
+        Args:
+            target: the value of the metric to reach; default the task's target.
+            metric: of the target; default the task's metric.
+
+        Returns:
+            Columns ``label``, ``setting``, ``reached`` (how many of the seeds), and the median epochs, steps and
+            seconds of training. A run that never reaches the target counts as ∞. Reaching is looked at where the
+            metric is measured: after each epoch.
+        """
+        goal = self.task.target
+        if target is not None:
+            metric = check_choice("metric", metric or self.task.metric, self.task.metrics)
+            goal = metric, check_number("target", target)
+        if goal is None:
+            raise ValueError("target: got None, and the task has no target; expected a number")
+        rows = []
+        for label in self.labels:
+            best = self.best(label)
+            times = [self._first(row, goal) for row in self._rows_of(label, best.setting)]
+            reached = sum(time is not None for time in times)
+            row = {"label": label, "setting": repr(best.setting), "reached": f"{reached} of {len(times)}"}
+            rows.append(row | self._times(best, goal))
+        return Rows(rows, {name: "never" for name in self._to_target_names()})
+
+    def _to_target_names(self) -> list[str]:
+        return [f"{name}_to_target" for name in dict.fromkeys([f"{self.task.axis}s", "steps", "seconds"])]
+
+    def _times(self, best: SettingResult, goal: tuple[str, float] | None = None) -> dict[str, float]:
+        goal = goal or self.task.target
+        assert goal is not None
+        times = [self._first(row, goal) for row in self._rows_of(best.label, best.setting)]
+        columns = zip(*[time or (np.inf,) * len(self._to_target_names()) for time in times], strict=True)
+        return {name: band(column).median for name, column in zip(self._to_target_names(), columns, strict=True)}
+
+    def _first(self, row: dict[str, Any], goal: tuple[str, float]) -> tuple[float, ...] | None:
+        """Epochs, steps and seconds at the first point where the goal is reached."""
+        metric, value = goal
+        for i, measured in enumerate(row["curves"][metric]):
+            if measured is not None and (measured >= value if LARGER_IS_BETTER[metric] else measured <= value):
+                found = {f"{self.task.axis}s": self.task.points[i], "steps": self.task.steps[i]}
+                return (*found.values(), row["curves"]["seconds"][i])
+        return None
+
+    def _with_target(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row with its times to the target, which is not part of what the table holds: it may change."""
+        names = self._to_target_names()
+        times: Sequence[float | None] = [None] * len(names)
+        if self.task.target is not None:
+            times = self._first(row, self.task.target) or times
+        curves = row["curves"]
+        return {name: value for name, value in row.items() if name != "curves"} | {
+            **dict(zip(names, times, strict=True)),
+            "curves": curves,
+        }
+
+    # -- curves ----------------------------------------------------------------------------------------
+
+    def curves(self, label: str, metric: str | None = None, setting: Setting | None = None) -> Curves:
+        """A metric at every epoch, of the best setting or another."""
+        metric = self._check(label, metric)
+        setting = self.best(label).setting if setting is None else setting
+        n = len(self.task.points)
+        runs = np.array([_padded(row["curves"][metric], n, metric) for row in self._rows_of(label, setting)])
+        bands = np.array([band(column) for column in runs.T])
+        return Curves(self.task.axis, np.array(self.task.points), metric, runs, *bands.T)
+
+    def rate_curve(self, label: str, metric: str | None = None, name: str = "learning_rate") -> RateCurve:
+        """The metric after the last epoch against the learning rate, everything else as in the best setting.
+
+        Raises:
+            ValueError: the learning rate was not searched, or all settings differ from the best in something else.
+        """
+        metric = self._check(label, metric)
+        best = self.best(label, metric).setting
+        if name not in best.searched or _number(best.values[name]) is None:
+            raise ValueError(f"{name}: {label!r} has no numbers of it to compare; expected a searched {name}")
+        same = [
+            result
+            for result in self.settings(label, metric)
+            if all(result.setting.identity[other] == best.identity[other] for other in best.searched if other != name)
+        ]
+        if len(same) < 2:
+            raise ValueError(f"{name}: no two settings of {label!r} differ in it alone; expected a grid")
+        same.sort(key=lambda result: float(result.setting.values[name]))
+        columns = {field: np.array([getattr(result, field) for result in same]) for field in ("median", "low", "high")}
+        return RateCurve(
+            label,
+            metric,
+            np.array([float(result.setting.values[name]) for result in same]),
+            np.array([list(result.finals.values()) for result in same]).T,
+            **columns,
+            lost=np.array([result.diverged + result.failed for result in same]),
+        )
+
+    def robustness(self, label: str, within: float = 0.01, metric: str | None = None) -> Robustness:
+        """How many decades of the learning rate are nearly as good as the best of them.
+
+        The range around the best rate in which the median stays within the tolerance. Between two rates tried, the
+        crossing is read off the straight line over log η; next to a rate at which the median diverged, the range ends
+        at the last rate that did not.
+
+        Args:
+            label: of the optimizer.
+            within: the tolerance, in units of the metric; default 0.01: one percentage point of accuracy.
+            metric: default the task's.
+        """
+        check_number("within", within, low=0.0)
+        curve = self.rate_curve(label, metric)
+        sign = 1.0 if LARGER_IS_BETTER[curve.metric] else -1.0
+        logs = np.log10(curve.rates)
+        low, high, best = range_within(logs, sign * curve.median, within)
+        single = {
+            seed: range_within(logs, sign * finals, within)[:2]
+            for seed, finals in zip(self.seeds, curve.finals, strict=True)
+        }
+        return Robustness(
+            label,
+            float(curve.rates[best]),
+            10**low,
+            10**high,
+            high - low,
+            bool(low == logs[0]),
+            bool(high == logs[-1]),
+            {seed: (10**low, 10**high) for seed, (low, high) in single.items()},
+            {seed: high - low for seed, (low, high) in single.items()},
+        )
+
+    # -- test data -------------------------------------------------------------------------------------
+
+    def test(self, label: str, seeds: Iterable[int] | None = None, n_jobs: int = -1) -> SettingResult:
+        """Train the chosen setting again and measure it on the test data: the first time these are looked at.
+
+        Args:
+            label: of the optimizer.
+            seeds: of the runs; default those of the search. Fresh ones give a figure that the choice has not
+                favoured: the search picked the setting that was luckiest with its own.
+            n_jobs: as in ``search``.
+
+        Returns:
+            Finals, median and band of the test accuracy (for regression, of the test loss). Asked for again, the same
+            figure comes back without another run.
+
+        Raises:
+            ValueError: the task has no test data; a run was interrupted.
+        """
+        from nnopt_utils.experiments.searching import in_parallel
+
+        best = self.best(label)
+        chosen = self.seeds if seeds is None else tuple(check_integer("seeds", seed, low=0) for seed in seeds)
+        known = self._tests.get((label, chosen))
+        if known is not None:
+            return known
+        if not chosen or len(set(chosen)) < len(chosen):
+            raise ValueError(f"seeds: got {chosen}; expected at least one, each once")
+        arrays = self.task.test_arrays
+        light = self.task.without_data()
+        outcomes = dict(in_parallel([(light, "test", best.setting, seed) for seed in chosen], arrays, n_jobs))
+        status = [outcomes[i].status for i in range(len(chosen))]
+        if "interrupted" in status:
+            raise KeyboardInterrupt
+        metric = "test_accuracy" if "val_accuracy" in self.task.metrics else "test_loss"
+        finals = {
+            seed: outcomes[i].curves[metric][-1] if status[i] == "finished" else worst(metric.replace("test", "val"))
+            for i, seed in enumerate(chosen)
+        }
+        values = band(list(finals.values()))
+        lost = status.count("diverged"), status.count("failed")
+        result = SettingResult(label, best.setting, metric, finals, *values, *lost, best.at_edge)
+        self._tests[label, chosen] = result
+        return result
+
+    # -- looking at it, saving it ----------------------------------------------------------------------
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write one line a run: every hyperparameter and every point of the curves in a column of its own."""
+        return write_csv(path, self.rows, self.task)
+
+    def _check(self, label: Any, metric: Any) -> str:
+        check_choice("label", label, self.labels)
+        if metric is None:
+            return self.task.metric
+        return check_choice("metric", metric, self.task.metrics)
+
+    def _headline(self) -> str:
+        lines = [repr(self.task), f"{len(self.rows)} runs, seeds {', '.join(map(str, self.seeds))}"]
+        if self.missing:
+            lines[1] += f"; {self.missing} missing{' (interrupted)' if self.interrupted else ''}"
+        if not self.equal_budget:
+            budgets = ", ".join(f"{label} {len(space)}" for label, space in self.spaces.items())
+            lines.append(f"Unequal budgets, settings tried: {budgets}")
+        return "\n".join(lines)
+
+    def _shown(self) -> Rows:
+        """The summary without what the clock decides."""
+        summary = self.summary()
+        return Rows([{k: v for k, v in row.items() if k != "seconds_to_target"} for row in summary], summary.infinities)
+
+    def __repr__(self) -> str:
+        return f"{self._headline()}\n\n{self._shown()!r}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self._headline()).replace(chr(10), '<br>')}</p>\n{self._shown()._repr_html_()}"
+
+
+def _or_worst(value: float | None, metric: str) -> float:
+    return worst(metric) if value is None else value
+
+
+def _padded(values: Sequence[float | None], n: int, metric: str) -> list[float]:
+    """The curve of a run; from where it ends too soon, the worst value."""
+    known = [_or_worst(value, metric) for value in values[:n]]
+    return known + [worst(metric)] * (n - len(known))
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return float(value) if is_number else None
