@@ -1,48 +1,72 @@
-"""``python -m benchmarks [fit] [import] [load] [blocks] [--quick] [--json PATH]``: print a table of ratios."""
+"""``python -m benchmarks [SUBJECT …] [--check] [--quick] [--json PATH]``: print a table of ratios."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import blocks, fit, imports, load
+from benchmarks import blocks, cold, fit, frameworks, imports, load, memory
 from benchmarks.timing import Figure, machine, table
 
 SUBJECTS: dict[str, Callable[[bool], list[Figure]]] = {
     "import": imports.measure,
     "load": load.measure,
+    "memory": memory.measure,
     "blocks": blocks.measure,
     "fit": fit.measure,
+    "frameworks": frameworks.measure,
+    "cold": cold.measure,
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the chosen benchmarks, print their table and write it as JSON where asked."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the chosen benchmarks, print their table, write it as JSON where asked.
+
+    Returns:
+        1 if targets are to be checked and one of them is missed, else 0.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("subjects", nargs="*", metavar="subject", help=f"which: {', '.join(SUBJECTS)} (default: all)")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
     parser.add_argument("--quick", action="store_true", help="small sizes, few repeats: does it run?")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there, too")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.subjects) - set(SUBJECTS))
     if unknown:
         parser.error(f"got {', '.join(unknown)}; expected some of {', '.join(SUBJECTS)}")
+    if options.check and options.quick:
+        parser.error("got --check and --quick; expected one of them: targets hold at full size")
 
     about = machine()
-    print(", ".join(f"{key}: {value}" for key, value in about.items()), end="\n\n")
+    print(", ".join(f"{key}: {value}" for key, value in about.items()), end="\n\n", flush=True)
     figures = [
         f
         for name, run in SUBJECTS.items()
         if not options.subjects or name in options.subjects
         for f in run(options.quick)
     ]
-    print(table(figures))
+    print(table(figures, judged=not options.quick))
+    absent = [package for package, version in about.items() if version == "not installed"]
+    if absent:
+        print(f"\nNot installed, so not compared: {', '.join(absent)} (pip install -e '.[bench]')")
     if options.json:
         content = {"machine": about, "quick": options.quick, "figures": [asdict(f) for f in figures]}
         options.json.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return _report_targets(figures) if options.check else 0
+
+
+def _report_targets(figures: list[Figure]) -> int:
+    """Print how many targets are reached and which are not; return 1 if one is not."""
+    missed = [f for f in figures if f.target is not None and not f.met]
+    print(f"\nTargets: {sum(f.met is True for f in figures)} met, {len(missed)} missed")
+    for f in missed:
+        print(f"  {f.subject}: {f.name} against {f.against}: {f.target}, got {f.reached}")
+    return int(bool(missed))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

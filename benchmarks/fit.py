@@ -9,21 +9,23 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.timing import Figure, figure, interleaved
+from benchmarks.timing import Figure, at_most, figure, interleaved
 from nnopt_utils.datasets import load_mnist
 from nnopt_utils.networks import MLP
-from nnopt_utils.optimizers import SGD, Optimizer
+from nnopt_utils.optimizers import SGD, Adam, Optimizer
 from nnopt_utils.training import fit
 
 LAYER_SIZES = [784, 64, 64, 10]
 OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "SGD": lambda: SGD(learning_rate=0.1),
     "SGD, momentum": lambda: SGD(learning_rate=0.05, momentum=0.9),
+    "Adam": Adam,
 }
+TARGETS = {("Adam", 32): at_most(3.0), ("Adam", 128): at_most(1.7)}
 
 
 def measure(quick: bool = False) -> list[Figure]:
-    """Time ``fit`` for two optimizers and two batch sizes.
+    """Time ``fit`` for three optimizers and two batch sizes.
 
     The first ratio is to the *floor*: 6 operations a weight and sample (2 forward, 4 backward) at the rate
     of one large single-precision matrix product on one thread. The second is to the *products*: the same
@@ -44,7 +46,8 @@ def measure(quick: bool = False) -> list[Figure]:
             times = interleaved(functions, repeats=2 if quick else 7)
             for name in OPTIMIZERS:
                 what = f"an epoch of {n:,}, {name}, batch {batch_size}"
-                figures.append(figure("fit", what, times[name], "sgemm floor", times["floor"]))
+                target = TARGETS.get((name, batch_size))
+                figures.append(figure("fit", what, times[name], "sgemm floor", times["floor"], target=target))
                 figures.append(figure("fit", what, times[name], "its matrix products alone", times["products"]))
     return figures
 

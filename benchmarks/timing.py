@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.metadata
 import os
 import platform
 import statistics
@@ -15,32 +16,82 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+ROOT = Path(__file__).resolve().parent.parent
+COMPARED = ("keras", "torch", "jax", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a figure has to reach: a bound on its ratio, or on its median.
+
+    >>> str(at_least(4.5)), str(at_most(0.3, of="median", unit="s"))
+    ('ratio ≥ 4.5', 'median ≤ 300 ms')
+    """
+
+    of: str
+    sense: str
+    bound: float
+    unit: str = ""
+
+    def is_met(self, value: float) -> bool:
+        return value >= self.bound if self.sense == "≥" else value <= self.bound
+
+    def __str__(self) -> str:
+        bound = f"{self.bound:g}" if not self.unit else " ".join(_amounts(self.unit, self.bound))
+        return f"{self.of} {self.sense} {bound}"
+
+
+def at_least(bound: float, of: str = "ratio", unit: str = "") -> Target:
+    """A target for what should be large."""
+    return Target(of, "≥", bound, unit)
+
+
+def at_most(bound: float, of: str = "ratio", unit: str = "") -> Target:
+    """A target for what should be small."""
+    return Target(of, "≤", bound, unit)
+
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: a time, and how it compares with another of the same run.
+    """One line of the table: a time (or a size), and how it compares with another of the same run.
 
     Attributes:
         subject: the benchmark it belongs to, as on the command line.
-        name: what was timed.
-        seconds: median of the repeats.
+        name: what was measured.
+        median: of the repeats, in ``unit``.
         low, high: their quartiles.
         repeats: how many there were.
-        against: what the ratio compares with; empty if with nothing.
-        ratio: median of the paired ratios: this one's seconds over the other's, repeat by repeat.
+        against: what the ratio compares with.
+        ratio: median of the paired ratios: this one's value over the other's, repeat by repeat.
         ratio_low, ratio_high: the quartiles of those ratios.
+        unit: "s" or "B".
+        target: what the ratio or the median has to reach, if there is such a bound.
     """
 
     subject: str
     name: str
-    seconds: float
+    median: float
     low: float
     high: float
     repeats: int
-    against: str = ""
-    ratio: float | None = None
-    ratio_low: float | None = None
-    ratio_high: float | None = None
+    against: str
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+    unit: str = "s"
+    target: Target | None = None
+
+    @property
+    def met(self) -> bool | None:
+        """Is the target reached? ``None`` without one."""
+        return None if self.target is None else self.target.is_met(getattr(self, self.target.of))
+
+    @property
+    def reached(self) -> str:
+        """What the target is about, as text: the ratio, or the median with its unit."""
+        if self.target is not None and self.target.of == "median":
+            return " ".join(_amounts(self.unit, self.median))
+        return f"{self.ratio:.2f}"
 
 
 def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int, warmups: int = 1) -> dict[str, list[float]]:
@@ -89,50 +140,59 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
 
 
 def figure(
-    subject: str, name: str, seconds: list[float], against: str = "", other_seconds: list[float] | None = None
+    subject: str,
+    name: str,
+    values: list[float],
+    against: str,
+    other_values: list[float],
+    *,
+    unit: str = "s",
+    target: Target | None = None,
 ) -> Figure:
     """Sum up the repeats of one function, compared pair by pair with those of another.
 
     >>> figure("toy", "slow", [2.0, 4.0], "fast", [1.0, 2.0]).ratio
     2.0
     """
-    low, median, high = quartiles(seconds)
-    if other_seconds is None:
-        return Figure(subject, name, median, low, high, len(seconds))
-    ratios = [a / b for a, b in zip(seconds, other_seconds, strict=True)]
-    ratio_low, ratio, ratio_high = quartiles(ratios)
-    return Figure(subject, name, median, low, high, len(seconds), against, ratio, ratio_low, ratio_high)
+    low, median, high = quartiles(values)
+    ratio_low, ratio, ratio_high = quartiles([a / b for a, b in zip(values, other_values, strict=True)])
+    spread = (median, low, high, len(values))
+    return Figure(subject, name, *spread, against, ratio, ratio_low, ratio_high, unit, target)
 
 
-def table(figures: list[Figure]) -> str:
-    """The figures as a Markdown table.
+def table(figures: list[Figure], judged: bool = True) -> str:
+    """The figures as a Markdown table. Targets are ``judged`` where the sizes are those they are meant for.
 
-    >>> print(table([figure("toy", "slow", [2.0, 4.0], "fast", [1.0, 2.0])]))
-    | subject | what | median | quartiles | ratio | quartiles | against |
-    |---|---|---:|---:|---:|---:|---|
-    | toy | slow | 3.00 s | 2.50 … 3.50 s | **2.00** | 2.00 … 2.00 | fast |
+    >>> print(table([figure("toy", "slow", [2.0, 4.0], "fast", [1.0, 2.0], target=at_most(1.5))]))
+    | subject | what | median | quartiles | ratio | quartiles | against | target |
+    |---|---|---:|---:|---:|---:|---|---|
+    | toy | slow | 3.00 s | 2.50 … 3.50 s | **2.00** | 2.00 … 2.00 | fast | ratio ≤ 1.5, **missed** |
     """
     lines = [
-        "| subject | what | median | quartiles | ratio | quartiles | against |",
-        "|---|---|---:|---:|---:|---:|---|",
+        "| subject | what | median | quartiles | ratio | quartiles | against | target |",
+        "|---|---|---:|---:|---:|---:|---|---|",
     ]
     for f in figures:
-        unit, scale = _unit(f.seconds)
-        median, low, high = (_three_digits(seconds * scale) for seconds in (f.seconds, f.low, f.high))
-        times = f"{median} {unit}", f"{low} … {high} {unit}"
-        ratio = ("", "") if f.ratio is None else (f"**{f.ratio:.2f}**", f"{f.ratio_low:.2f} … {f.ratio_high:.2f}")
-        lines.append("| " + " | ".join([f.subject, f.name, *times, *ratio, f.against]) + " |")
+        median, low, high, unit = _amounts(f.unit, f.median, f.low, f.high)
+        values = f"{median} {unit}", f"{low} … {high} {unit}"
+        ratio = f"**{f.ratio:.2f}**", f"{f.ratio_low:.2f} … {f.ratio_high:.2f}"
+        lines.append("| " + " | ".join([f.subject, f.name, *values, *ratio, f.against, _verdict(f, judged)]) + " |")
     return "\n".join(lines)
 
 
-def _three_digits(number: float) -> str:
-    return f"{number:#.3g}".rstrip(".")
+def _verdict(f: Figure, judged: bool) -> str:
+    if f.target is None:
+        return ""
+    return f"{f.target}, {'met' if f.met else '**missed**'}" if judged else str(f.target)
 
 
-def _unit(seconds: float) -> tuple[str, float]:
-    if seconds >= 1:
-        return "s", 1.0
-    return ("ms", 1e3) if seconds >= 1e-3 else ("µs", 1e6)
+_UNITS = {"s": [("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)], "B": [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)]}
+
+
+def _amounts(unit: str, *values: float) -> list[str]:
+    """Numbers with three digits, and at the end the unit that suits the first of them."""
+    name, scale = next(((n, s) for n, s in _UNITS[unit] if values[0] >= s), _UNITS[unit][-1])
+    return [*(f"{value / scale:#.3g}".rstrip(".") for value in values), name]
 
 
 def machine() -> dict[str, str]:
@@ -146,8 +206,21 @@ def machine() -> dict[str, str]:
         "numpy": np.__version__,
         "blas": ", ".join(f"{b['internal_api']} {b['version']} ({b.get('architecture', '?')})" for b in blas)
         or "unknown",
+        **{package: version(package) for package in COMPARED},
         "load average": f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown",
     }
+
+
+def version(package: str) -> str:
+    """The version of an installed package, or "not installed": the others cannot be compared with.
+
+    >>> version("a-package-that-nobody-wrote")
+    'not installed'
+    """
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _processor() -> str:

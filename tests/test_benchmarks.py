@@ -1,6 +1,7 @@
 """The benchmarks run, and what they print has its shape. No time is asserted here."""
 
 import doctest
+import importlib.util
 import json
 import math
 import subprocess
@@ -9,41 +10,136 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import timing
+from benchmarks import __main__, blocks, cold, fit, frameworks, timing
 from benchmarks.__main__ import SUBJECTS, main
-from benchmarks.timing import Figure, figure, interleaved, machine, quartiles, table
+from benchmarks.frameworks import Rival, worker
+from benchmarks.timing import Figure, at_least, at_most, figure, interleaved, machine, quartiles, table
 
 ROOT = Path(__file__).resolve().parent.parent
+MISSING = Rival("missing", "ours", "a-package-that-nobody-wrote")
+
+
+def toy(target=None, of=2.0):
+    """A figure with the given ratio."""
+    return figure("toy", "slow", [of, of], "fast", [1.0, 1.0], target=target)
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """What a quick run of all writes."""
+    """What a quick run of all writes, with the frameworks that are installed."""
     path = tmp_path_factory.mktemp("benchmarks") / "results.json"
-    main(["--quick", "--json", str(path)])
+    assert main(["--quick", "--json", str(path)]) == 0
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_every_subject_reports(report):
     assert report["quick"] is True
     assert list(dict.fromkeys(f["subject"] for f in report["figures"])) == list(SUBJECTS)
     assert {"processor", "cores", "python", "numpy", "blas", "load average"} <= set(report["machine"])
 
 
+@pytest.mark.slow
 def test_every_figure_is_a_ratio_in_one_run(report):
     for content in report["figures"]:
         f = Figure(**content)
-        assert f.name and f.against and f.repeats >= 1
-        assert 0 < f.low <= f.seconds <= f.high < math.inf
+        assert f.name and f.against and f.repeats >= 1 and f.unit == ("B" if f.subject == "memory" else "s")
+        assert 0 < f.low <= f.median <= f.high < math.inf
         assert 0 < f.ratio_low <= f.ratio <= f.ratio_high < math.inf
 
 
+@pytest.mark.slow
 def test_what_is_measured(report):
     names = {subject: [f["name"] for f in report["figures"] if f["subject"] == subject] for subject in SUBJECTS}
     assert names["import"] == ["import numpy", "import nnopt_utils", "import nnopt_utils.training"]
     assert names["load"] == ["load_mnist()"]
-    assert len(names["fit"]) == 8 and {"batch 32", "batch 128"} == {name.split(", ")[-1] for name in names["fit"]}
-    assert len(names["blocks"]) == 8 and sum("toy Adam" in name for name in names["blocks"]) == 4
+    assert len(names["fit"]) == 12 and {"batch 32", "batch 128"} == {name.split(", ")[-1] for name in names["fit"]}
+    assert len(names["blocks"]) == 8 and sum("Adam" in name for name in names["blocks"]) == 4
+    installed = [rival for rival in frameworks.RIVALS if rival.is_installed]
+    assert [name.split(": ")[1] for name in names["frameworks"]] == 2 * [rival.name for rival in installed]
+    assert [name.split(": ")[1] for name in names["cold"]] == [r.name for r in cold.RIVALS if r.is_installed]
+    assert len(names["memory"]) == 1
+
+
+@pytest.mark.slow
+def test_which_figures_have_targets(report):
+    """The bounds that the course promises, each on its figure, as far as a quick run has it."""
+    found = {(f["subject"], f["name"].split(", ", 1)[-1]): f["target"] for f in report["figures"] if f["target"]}
+    bounds = {key: (target["of"], target["sense"], target["bound"]) for key, target in found.items()}
+    assert bounds[("import", "import nnopt_utils")] == ("median", "≤", 0.3)
+    assert bounds[("memory", "fit with Adam, evaluate")] == ("median", "≤", 1e9)
+    assert bounds[("fit", "Adam, batch 32")] == ("ratio", "≤", 3.0)
+    assert bounds[("fit", "Adam, batch 128")] == ("ratio", "≤", 1.7)
+    if frameworks.RIVALS[1].is_installed:
+        assert bounds[("frameworks", "Adam, batch 32: Keras, fit")] == ("ratio", "≥", 4.5)
+        assert bounds[("frameworks", "Adam, batch 128: Keras, fit")] == ("ratio", "≥", 3.5)
+        assert bounds[("cold", "MNIST, 1 epoch at batch 32, test accuracy: Keras")] == ("ratio", "≥", 6.0)
+
+
+def test_every_target_belongs_to_something():
+    assert {name for name, _ in frameworks.TARGETS} <= {rival.name for rival in frameworks.RIVALS}
+    assert set(cold.TARGETS) == {rival.name for rival in cold.RIVALS} - {"ours"}
+    assert {(name, n) for name, n, _ in blocks.TARGETS} <= {
+        (name, n) for name in blocks.OPTIMIZERS for n in blocks.SIZES
+    }
+    assert {name for name, _ in fit.TARGETS} <= set(fit.OPTIMIZERS)
+
+
+def test_check_fails_when_a_target_is_missed(monkeypatch, capsys):
+    figures = [toy(), toy(at_least(1.5)), toy(at_most(2.0))]
+    monkeypatch.setattr(__main__, "SUBJECTS", {"toy": lambda quick: figures})
+    assert main(["--check"]) == 0
+    assert "Targets: 2 met, 0 missed" in capsys.readouterr().out
+    figures.append(toy(at_least(6.0)))
+    assert main([]) == 0
+    assert main(["--check"]) == 1
+    assert "2 met, 1 missed\n  toy: slow against fast: ratio ≥ 6, got 2.00" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["--check", "--quick"])
+
+
+def test_targets():
+    assert [toy(at_least(2.0)).met, toy(at_least(2.1)).met, toy().met] == [True, False, None]
+    memory = figure("s", "n", [5e8], "m", [1e8], unit="B", target=at_most(1e9, of="median", unit="B"))
+    assert memory.met and memory.reached == "500 MB"
+    assert "| 500 MB | 500 … 500 MB | **5.00** | 5.00 … 5.00 | m | median ≤ 1.00 GB, met |" in table([memory])
+    assert "ratio ≥ 9, **missed** |" in table([toy(at_least(9))])
+    assert "ratio ≥ 9 |" in table([toy(at_least(9))], judged=False)
+
+
+def test_what_is_not_installed_is_said_and_left_out(monkeypatch, capsys):
+    assert not MISSING.is_installed and frameworks.RIVALS[0].is_installed
+    monkeypatch.setattr(frameworks, "RIVALS", [frameworks.RIVALS[0], MISSING])
+    monkeypatch.setattr(timing, "COMPARED", ("numpy", MISSING.package))
+    assert main(["frameworks", "--quick"]) == 0
+    output = capsys.readouterr().out
+    assert output.count("| frameworks |") == 2
+    assert f"Not installed, so not compared: {MISSING.package} (pip install" in output
+
+
+def test_a_process_that_fails_says_why():
+    with worker(Rival("wrong", "no_such_module", "numpy"), 100) as epoch, pytest.raises(RuntimeError) as caught:
+        epoch(32)
+    assert "wrong: the process ended" in str(caught.value) and "no_such_module" in str(caught.value)
+    with pytest.raises(RuntimeError, match=r"with_nnopt.py: expected a test accuracy(.|\n)*epochs: got 0"):
+        cold.seconds_of(cold.RIVALS[0], epochs=0)
+
+
+def test_others_run_with_their_defaults(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv("NNOPT_TEST", "kept")
+    defaults, one = (Rival("name", "module", "numpy", threads).environment for threads in (None, 1))
+    assert "OMP_NUM_THREADS" not in defaults and one["OMP_NUM_THREADS"] == one["OPENBLAS_NUM_THREADS"] == "1"
+    assert defaults["NNOPT_TEST"] == "kept" and defaults["JAX_PLATFORMS"] == "cpu"
+
+
+def test_no_script_has_the_name_of_a_package():
+    """``python benchmarks/cold/keras.py`` would import itself as Keras."""
+    scripts = {path.stem for path in (ROOT / "benchmarks" / "cold").glob("*.py")} - {"__init__"}
+    assert scripts == {Path(rival.module).stem for rival in cold.RIVALS}
+    assert not any(importlib.util.find_spec(name) for name in scripts)
+    modules = {path.stem for path in (ROOT / "benchmarks" / "epochs").glob("*.py")}
+    assert modules - {"__init__", "__main__"} == {rival.module for rival in frameworks.RIVALS}
 
 
 def test_command_line_selects():
@@ -56,7 +152,7 @@ def test_command_line_selects():
 def test_unknown_subject(capsys):
     with pytest.raises(SystemExit):
         main(["fitt"])
-    assert "got fitt; expected some of import, load, blocks, fit" in capsys.readouterr().err
+    assert "got fitt; expected some of import, load, memory, blocks, fit, frameworks, cold" in capsys.readouterr().err
 
 
 def test_interleaved_takes_turns():
@@ -75,7 +171,7 @@ def test_summary():
     assert quartiles([1.0, 2.0, 3.0, 4.0, 100.0]) == (2.0, 3.0, 4.0)
     # The median of the ratios, not the ratio of the medians.
     summed = figure("s", "n", [1.0, 10.0, 6.0], "other", [1.0, 2.0, 3.0])
-    assert (summed.seconds, summed.ratio) == (6.0, 2.0)
+    assert (summed.median, summed.ratio) == (6.0, 2.0)
     with pytest.raises(ValueError, match="zip"):
         figure("s", "n", [1.0], "other", [1.0, 2.0])
 
@@ -84,7 +180,7 @@ def test_summary():
     ("seconds", "text"), [(2.0, "2.00 s"), (0.25, "250 ms"), (0.0012, "1.20 ms"), (3.2e-6, "3.20 µs")]
 )
 def test_units(seconds, text):
-    assert f"| {text} |" in table([figure("s", "n", [seconds])])
+    assert f"| {text} |" in table([figure("s", "n", [seconds], "other", [1.0])])
 
 
 def test_examples_in_docstrings():
