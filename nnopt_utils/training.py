@@ -150,8 +150,9 @@ def _train_epoch(
         history.step_losses.append(loss)
         history.step += 1
         bar.update()
-        step = Step(history.epoch, history.step, loss, gradient, network, optimizer)
-        stopped = callback is not None and _is_true(callback(step))
+        stopped = callback is not None and _is_true(
+            callback(Step(history.epoch, history.step, loss, gradient, network, optimizer))
+        )
         history.interrupted = stopped or interrupted()
         if history.interrupted and history.step < history.steps_per_epoch:
             return False

@@ -20,7 +20,7 @@ class Adafactor(TensorOptimizer):
     (1 × m). Their product R C / mean(R) is the guess at all n m of them: n + m numbers instead of n m. Below, θ stands
     for one tensor of the layout, and RMS(x) is ‖x‖ / √(number of entries).
 
-    A weight matrix in ``"paper"`` (Algorithm 4) and ``"keras"``:
+    A weight matrix in ``"paper"`` and ``"keras"``:
 
     .. math::
 
@@ -32,7 +32,7 @@ class Adafactor(TensorOptimizer):
         U_t = \frac{g_t}{\sqrt{\hat V_t}} \\
         \theta_{t+1} = \theta_t - \alpha_t \frac{U_t}{\max(1, \operatorname{RMS}(U_t) / d)}
 
-    A bias vector (Algorithm 5) in ``"paper"`` and ``"keras"`` keeps its second moment whole:
+    A bias vector in ``"paper"`` and ``"keras"`` keeps its second moment whole:
 
     .. math::
 

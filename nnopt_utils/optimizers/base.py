@@ -49,7 +49,8 @@ class Optimizer(ABC):
 
     Warning:
         Keras clips before it decays; PyTorch clips outside the optimizer, hence before the L2 term: the same
-        order as here. Collected gradients are clipped after their mean is taken, as in Keras.
+        order as here. Collected gradients are clipped after their mean is taken, as in Keras. While it collects, Keras
+        also goes on mixing θ into its average, once a call; here the average advances once a step.
     """
 
     slots: Sequence[str] = ()
@@ -310,10 +311,11 @@ class Optimizer(ABC):
         layout = layout and [Tensor(name, tuple(shape), slice(start, stop)) for name, shape, start, stop in layout]
         shape = None if state["shape"] is None else tuple(state["shape"])
         slots = self._checked_slots(state["slots"], shape, layout)
+        scalars = self._checked_scalars(state["scalars"])
         rate = None if state["learning_rate"] is None else self._rate_at(state["learning_rate"], 0)
         self.t, self._shape, self.layout = check_integer("state['t']", state["t"], low=0), shape, layout
         self.state = {name: slot.copy() for name, slot in slots.items()}
-        self.scalars = {name: float(value) for name, value in state["scalars"].items()}
+        self.scalars = scalars
         if rate is not None:
             self.learning_rate = rate
         elif self.schedule is not None:
@@ -327,6 +329,12 @@ class Optimizer(ABC):
             raise ValueError(f"state: got one without {sorted(missing)}; expected the dict that get_state returns")
         if state["optimizer"] != type(self).__name__:
             raise ValueError(f"state: got one of {state['optimizer']}; expected one of {type(self).__name__}")
+
+    def _checked_scalars(self, scalars: dict[str, float]) -> dict[str, float]:
+        own = set(self.scalars) - {"collected"}  # "collected" comes with the first collected gradient
+        if set(scalars) - {"collected"} != own:
+            raise ValueError(f"state: got scalars {sorted(scalars)}; expected {sorted(own)}")
+        return {name: check_number(f"state[{name!r}]", value) for name, value in scalars.items()}
 
     def _checked_slots(
         self, slots: dict[str, np.ndarray], shape: tuple[int, ...] | None, layout: Sequence[Tensor] | None

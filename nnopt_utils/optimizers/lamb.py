@@ -17,7 +17,7 @@ class LAMB(TensorOptimizer):
     Made for very large batches: no layer can move by more than the share η of its own size. Here θ stands for one
     tensor of the layout (without a layout, for all of θ).
 
-    ``"paper"``, Algorithm 2 with φ(z) = z: the weight decay stands inside the direction,
+    ``"paper"``, with φ(z) = z: the weight decay stands inside the direction,
 
     .. math::
 

@@ -15,7 +15,7 @@ class Prodigy(Optimizer):
 
     The rate d grows from a tiny d₀. Where :class:`DAdaptAdam` asks how gradients agree with their sum, Prodigy asks how
     they agree with the way gone so far, and weighs each step by d², so that the early, too short steps are soon
-    forgotten (Algorithm 4; a is the start, a_t = θ₁ at every t):
+    forgotten (the paper's Adam version; a is the start, a_t = θ₁ at every t):
 
     .. math::
 

@@ -68,7 +68,7 @@ class ScheduleFreeSGD(_ScheduleFree):
     ``evaluation_parameters`` returns x, and ``fit`` validates there.
 
     Args:
-        learning_rate: η > 0, default 1; larger than for plain SGD. A schedule is possible, but not needed.
+        learning_rate: η > 0, default 1 as in the authors' code. A schedule is possible, but not needed.
         momentum: β in [0, 1), default 0.9.
         warmup_steps: over so many steps the rate rises linearly to η; default 0, no warm-up.
         **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
@@ -133,8 +133,8 @@ class ScheduleFreeAdamW(_ScheduleFree):
         x_t = (1 - c_t)\, x_{t-1} + c_t z_t \\
         \theta_{t+1} = (1 - \beta_1)\, z_t + \beta_1 x_t
 
-    ``"keras"``: every step has the same weight, ε stands beside the root of the corrected v, and the decay moves x
-    instead of z,
+    ``"keras"``: every step has the same weight, ε stands beside the root of the corrected v, and x is not stored, but
+    recovered from θ, which is where the decay acts,
 
     .. math::
 
@@ -142,7 +142,7 @@ class ScheduleFreeAdamW(_ScheduleFree):
         v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2, \quad
         \hat v_t = \frac{v_t}{1 - \beta_2^t} \\
         z_t = z_{t-1} - \gamma_t \frac{g_t}{\sqrt{\hat v_t} + \varepsilon} \\
-        \tilde x_t = x_{t-1} - \frac{\eta_t \lambda}{\beta_1} \theta_t, \quad
+        \tilde x_t = \frac{(1 - \eta_t \lambda)\, \theta_t - (1 - \beta_1)\, z_t}{\beta_1}, \quad
         x_t = (1 - \frac{1}{t})\, \tilde x_t + \frac{1}{t} z_t \\
         \theta_{t+1} = (1 - \beta_1)\, z_t + \beta_1 x_t
 
@@ -157,6 +157,7 @@ class ScheduleFreeAdamW(_ScheduleFree):
     weight of step t    largest γ² so far       1
     weight_decay        0; γ λ θ off z          0; η λ θ off θ, hence
                                                 η λ θ / β₁ off x
+    recovers x with     –                       the new z
     ==================  ======================  ======================
 
     Args:
@@ -181,7 +182,8 @@ class ScheduleFreeAdamW(_ScheduleFree):
     Warning:
         θ is not the result: judge and keep ``evaluation_parameters(theta)``. The paper's √(1 − β₂ᵗ) makes the first
         thousand steps weigh less. The authors' present code corrects v instead, as Keras does, and weighs by the
-        largest rate so far, as here.
+        largest rate so far, as here. Keras 3.15 on TensorFlow recovers the old x with the *new* z, though its comment
+        says the old one: its x runs ahead by (1 − β₁)/β₁ of each step of z. The convention does what Keras does.
 
     Source: A. Defazio et al., "The road less scheduled", NeurIPS 2024, Algorithm 1.
     """
@@ -216,8 +218,10 @@ class ScheduleFreeAdamW(_ScheduleFree):
         v *= self.beta_2
         v += (1 - self.beta_2) * gradient**2
         if self.convention == "keras":
-            z -= self.rate * gradient / (np.sqrt(v / (1 - self.beta_2**self.t)) + self.epsilon)
-            x -= self.learning_rate * self.weight_decay / self.beta_1 * theta
+            step = self.rate * gradient / (np.sqrt(v / (1 - self.beta_2**self.t)) + self.epsilon)
+            z -= step
+            # Keras finds the old x from θ = (1 − β₁) z + β₁ x, but with the decayed θ and the new z.
+            x += ((1 - self.beta_1) * step - self.learning_rate * self.weight_decay * theta) / self.beta_1
             x += (z - x) / self.t
         else:
             z -= self.rate * (gradient / (np.sqrt(v) + self.epsilon) + self.weight_decay * theta)
