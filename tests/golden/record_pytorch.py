@@ -1,74 +1,169 @@
-"""Record trajectories of ``torch.optim.SGD``: the golden file that ``tests/test_optimizers.py`` reads.
+"""Record trajectories of ``torch.optim``: the golden file that ``tests/test_optimizers_pytorch.py`` reads.
 
 PyTorch is no dependency of this project. To record anew, install it somewhere else::
 
     python -m venv /tmp/torch && /tmp/torch/bin/pip install torch==2.13.0 numpy
     /tmp/torch/bin/python tests/golden/record_pytorch.py
 
-The file holds the start, the gradient of every step, the settings of each case as JSON, and θ after a few steps.
+The file holds the start, the gradient of every step, the settings of each case as JSON, and θ after a few steps. θ is
+that of a small network, 4-6-3-2, in the order of ``MLP.layout``; PyTorch sees each weight matrix transposed, as its
+linear layers store it, so that rules which look at a tensor's shape see the shape they would see in PyTorch.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 HERE = Path(__file__).parent
-DIMENSION, STEPS, SEED = 12, 60, 20
-KEPT_STEPS = [1, 2, 3, 10, 30, 31, 32, 40, 60]
-RATE_CHANGE = 30  # after so many steps, where a case has a second rate
+FILE = HERE / "pytorch_optimizers.npz"
+LAYER_SIZES = [4, 6, 3, 2]
+STEPS, SEED = 200, 20
+KEPT_STEPS = [1, 2, 10, 100, 101, 130, 200]
+RATE_CHANGE = 100  # after so many steps each case goes on with a tenth of its rate
 
-# Names and values are those of torch.optim.SGD; "second_rate" and "clip" are the training loop's.
-CASES: dict[str, dict[str, float | bool]] = {
-    "plain": {"lr": 0.01},
-    "momentum": {"lr": 0.01, "momentum": 0.9},
-    "nesterov": {"lr": 0.01, "momentum": 0.9, "nesterov": True},
-    "dampening": {"lr": 0.01, "momentum": 0.9, "dampening": 0.9},
-    "half_dampening": {"lr": 0.01, "momentum": 0.8, "dampening": 0.4},
-    "weight_decay": {"lr": 0.01, "weight_decay": 0.1},
-    "momentum_weight_decay": {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.1},
-    "nesterov_weight_decay": {"lr": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
-    "momentum_rate_change": {"lr": 0.01, "momentum": 0.9, "second_rate": 0.001},
-    "nesterov_rate_change": {"lr": 0.01, "momentum": 0.9, "nesterov": True, "second_rate": 0.001},
-    "momentum_clip_by_norm": {"lr": 0.01, "momentum": 0.9, "clip": 2.0},
-    "default_rate": {"momentum": 0.5},
+# (optimizer, its arguments in PyTorch's names). "clip_norm" and "clip_value" are the training loop's, "dtype" is
+# that of θ, "adamw" are arguments of the AdamW that Muon leaves vectors and the output layer to, and "bfloat16" says
+# whether Newton–Schulz runs in it, as released, or in θ's own type.
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "sgd": ("SGD", {"lr": 0.01}),
+    "sgd_default_rate": ("SGD", {"momentum": 0.5}),
+    "sgd_momentum": ("SGD", {"lr": 0.01, "momentum": 0.9}),
+    "sgd_nesterov": ("SGD", {"lr": 0.01, "momentum": 0.9, "nesterov": True}),
+    "sgd_dampening": ("SGD", {"lr": 0.01, "momentum": 0.8, "dampening": 0.4}),
+    "sgd_decay": ("SGD", {"lr": 0.01, "weight_decay": 0.1}),
+    "sgd_momentum_decay": ("SGD", {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.1}),
+    "sgd_nesterov_decay": ("SGD", {"lr": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    "sgd_clip_norm": ("SGD", {"lr": 0.01, "momentum": 0.9, "clip_norm": 2.0}),
+    "sgd_clip_value": ("SGD", {"lr": 0.01, "momentum": 0.9, "clip_value": 0.5}),
+    "rmsprop": ("RMSprop", {}),
+    "rmsprop_centered": ("RMSprop", {"lr": 0.003, "centered": True}),
+    "rmsprop_momentum": ("RMSprop", {"lr": 0.003, "alpha": 0.9, "momentum": 0.8}),
+    "rmsprop_all": ("RMSprop", {"lr": 0.001, "centered": True, "momentum": 0.8, "weight_decay": 0.05}),
+    "rmsprop_clip_norm": ("RMSprop", {"lr": 0.003, "clip_norm": 2.0}),
+    "rmsprop_float64": ("RMSprop", {"lr": 0.003, "momentum": 0.8, "dtype": "float64"}),
+    "adagrad": ("Adagrad", {}),
+    "adagrad_decay": ("Adagrad", {"lr": 0.1, "weight_decay": 0.1}),
+    "adagrad_start": ("Adagrad", {"lr": 0.1, "initial_accumulator_value": 0.2}),
+    "adadelta": ("Adadelta", {}),
+    "adadelta_decay": ("Adadelta", {"lr": 0.5, "rho": 0.95, "weight_decay": 0.1}),
+    "adam": ("Adam", {}),
+    "adam_decay": ("Adam", {"lr": 0.01, "weight_decay": 0.1}),
+    "adam_betas": ("Adam", {"lr": 0.01, "betas": [0.8, 0.99], "eps": 1e-6}),
+    "adam_clip_norm": ("Adam", {"lr": 0.01, "clip_norm": 2.0}),
+    "adam_float64": ("Adam", {"lr": 0.01, "weight_decay": 0.1, "dtype": "float64"}),
+    "amsgrad": ("Adam", {"lr": 0.01, "amsgrad": True}),
+    "amsgrad_decay": ("Adam", {"lr": 0.01, "amsgrad": True, "weight_decay": 0.1}),
+    "adamw": ("AdamW", {}),
+    "adamw_decay": ("AdamW", {"lr": 0.01, "weight_decay": 0.3}),
+    "adamw_amsgrad": ("AdamW", {"lr": 0.003, "amsgrad": True}),
+    "adamax": ("Adamax", {}),
+    "adamax_large_eps": ("Adamax", {"lr": 0.05, "eps": 0.5}),
+    "adamax_decay": ("Adamax", {"lr": 0.01, "weight_decay": 0.1}),
+    "nadam": ("NAdam", {}),
+    "nadam_decay": ("NAdam", {"lr": 0.01, "weight_decay": 0.1}),
+    "nadam_float64": ("NAdam", {"lr": 0.01, "dtype": "float64"}),
+    "radam": ("RAdam", {}),
+    "radam_decay": ("RAdam", {"lr": 0.01, "weight_decay": 0.1}),
+    "radam_short_memory": ("RAdam", {"lr": 0.01, "betas": [0.9, 0.9]}),
+    "adafactor": ("Adafactor", {}),
+    "adafactor_decay": ("Adafactor", {"lr": 0.05, "weight_decay": 0.1}),
+    "adafactor_float64": ("Adafactor", {"lr": 0.05, "dtype": "float64"}),
+    "muon": ("Muon", {"lr": 0.002, "adamw": {"lr": 0.002}}),
+    "muon_plain": ("Muon", {"lr": 0.005, "nesterov": False, "weight_decay": 0.0, "adamw": {"lr": 0.005}}),
+    "muon_rms": ("Muon", {"lr": 0.02, "adjust_lr_fn": "match_rms_adamw", "dtype": "float64", "adamw": {"lr": 0.02}}),
+    "muon_float64": ("Muon", {"lr": 0.02, "dtype": "float64", "adamw": {"lr": 0.02}}),
+    "muon_bfloat16": ("Muon", {"lr": 0.02, "bfloat16": True, "adamw": {"lr": 0.02}}),
 }
+
+
+def shapes() -> list[tuple[int, ...]]:
+    """Of the network's tensors, in the order of ``MLP.layout``: weights (fan-in, fan-out), then biases."""
+    return [shape for fan_in, fan_out in pairwise(LAYER_SIZES) for shape in ((fan_in, fan_out), (fan_out,))]
 
 
 def gradients() -> np.ndarray:
     """Magnitudes from 1e-6 to 10, a tenth of them exactly zero: float32, one row a step."""
     generator = np.random.default_rng(SEED)
-    size = (STEPS, DIMENSION)
+    size = (STEPS, sum(map(np.prod, shapes())))
     values = 10.0 ** generator.uniform(-6, 1, size) * generator.choice([-1.0, 1.0], size)
     return np.where(generator.random(size) < 0.1, 0.0, values).astype(np.float32)
+
+
+def parts(vector: np.ndarray) -> list[np.ndarray]:
+    """Cut θ or g into tensors as PyTorch stores them: matrices are (fan-out, fan-in)."""
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes()])
+    pieces = np.split(vector, ends[:-1])
+    return [np.ascontiguousarray(p.reshape(s).T) for p, s in zip(pieces, shapes(), strict=True)]
+
+
+def optimizers(torch: Any, name: str, arguments: dict[str, Any], theta: list[Any]) -> list[Any]:
+    if name != "Muon":
+        return [getattr(torch.optim, name)(theta, **arguments)]
+    adamw = arguments.pop("adamw")
+    hidden = [p for p in theta[:-2] if p.ndim == 2]
+    others = [p for p in theta if all(p is not h for h in hidden)]
+    return [torch.optim.Muon(hidden, **arguments), torch.optim.AdamW(others, **adamw)]
+
+
+def trajectory(torch: Any, name: str, case: dict[str, Any], start: np.ndarray, recorded: np.ndarray) -> np.ndarray:
+    """θ after the kept steps."""
+    arguments = dict(case)
+    clip_norm, clip_value = arguments.pop("clip_norm", None), arguments.pop("clip_value", None)
+    dtype, bfloat16 = np.dtype(arguments.pop("dtype", "float32")), arguments.pop("bfloat16", False)
+    if "betas" in arguments:
+        arguments["betas"] = tuple(arguments["betas"])
+    theta = [torch.nn.Parameter(torch.from_numpy(part)) for part in parts(start.astype(dtype))]
+    used = optimizers(torch, name, arguments, theta)
+    released, kept = torch.Tensor.bfloat16, []
+    if not bfloat16:
+        torch.Tensor.bfloat16 = torch.Tensor.clone
+    for t, gradient in enumerate(recorded, start=1):
+        for parameter, part in zip(theta, parts(gradient.astype(dtype)), strict=True):
+            parameter.grad = torch.from_numpy(part)
+        if clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(theta, clip_norm)
+        if clip_value is not None:
+            torch.nn.utils.clip_grad_value_(theta, clip_value)
+        for optimizer in used:
+            if t == RATE_CHANGE + 1:
+                optimizer.param_groups[0]["lr"] /= 10
+            optimizer.step()
+        if t in KEPT_STEPS:
+            kept.append(np.concatenate([p.detach().numpy().T.ravel() for p in theta]))
+    torch.Tensor.bfloat16 = released
+    return np.array(kept)
+
+
+def defaults(torch: Any, name: str) -> dict[str, Any]:
+    """The optimizer's arguments when none is given."""
+    signature = inspect.signature(getattr(torch.optim, name).__init__)
+    return {key: p.default for key, p in signature.parameters.items() if p.default is not inspect.Parameter.empty}
 
 
 def main() -> None:
     import torch  # here, so that a test run that imports every file does not need PyTorch
 
-    recorded_gradients = gradients()
-    start = np.random.default_rng(SEED + 1).normal(size=DIMENSION).astype(np.float32)
-    arrays = {"start": start, "gradients": recorded_gradients, "kept_steps": np.array(KEPT_STEPS)}
-    for name, case in CASES.items():
-        arguments = {key: value for key, value in case.items() if key not in ("second_rate", "clip")}
-        theta = torch.nn.Parameter(torch.from_numpy(start.copy()))
-        optimizer = torch.optim.SGD([theta], **arguments)
-        kept = []
-        for t, gradient in enumerate(recorded_gradients, start=1):
-            theta.grad = torch.from_numpy(gradient.copy())
-            if "clip" in case:
-                torch.nn.utils.clip_grad_norm_([theta], case["clip"])
-            if "second_rate" in case and t == RATE_CHANGE + 1:
-                optimizer.param_groups[0]["lr"] = case["second_rate"]
-            optimizer.step()
-            if t in KEPT_STEPS:
-                kept.append(theta.detach().numpy().copy())
-        arrays[f"theta_{name}"] = np.array(kept)
-    about = {"torch": torch.__version__, "rate_change": RATE_CHANGE, "cases": CASES}
-    np.savez_compressed(HERE / "pytorch_sgd.npz", about=np.array(json.dumps(about)), **arrays)
-    print(f"wrote {HERE.name}/pytorch_sgd.npz: {len(CASES)} cases, PyTorch {torch.__version__}")
+    recorded = gradients()
+    start = np.random.default_rng(SEED + 1).normal(size=recorded.shape[1]).astype(np.float32)
+    arrays = {"start": start, "gradients": recorded, "kept_steps": np.array(KEPT_STEPS)}
+    for case, (name, arguments) in CASES.items():
+        arrays[case] = trajectory(torch, name, arguments, start, recorded)
+    about = {
+        "torch": torch.__version__,
+        "rate_change": RATE_CHANGE,
+        "layer_sizes": LAYER_SIZES,
+        "cases": CASES,
+        "defaults": {name: defaults(torch, name) for name, _ in CASES.values()},
+    }
+    np.savez_compressed(FILE, about=np.array(json.dumps(about)), **arrays)
+    size = FILE.stat().st_size / 1e3
+    print(f"wrote {FILE.name}: {len(CASES)} cases, {size:.0f} kB, PyTorch {torch.__version__}")
 
 
 if __name__ == "__main__":
