@@ -219,6 +219,8 @@ def _crosses(ax: Axes, index: int, rates: np.ndarray, lost: np.ndarray, median: 
     """Mark rates with lost runs at the top, a line of marks an optimizer; return whether there are any."""
     height = 0.985 - 0.035 * index
     for at, size in ((lost > 0) & ~np.isfinite(median), 8.0), ((lost > 0) & np.isfinite(median), 4.5):
+        if not at.any():  # a line without points would stand in the figure's corner, and take room there
+            continue
         ax.plot(
             rates[at],
             np.full(at.sum(), height),
