@@ -245,14 +245,10 @@ class Optimizer(ABC):
                 f"theta: got {describe(theta)}; expected shape {self._shape}, for which this optimizer holds state "
                 "(use a new optimizer for another theta)"
             )
-        # One dot product finds any NaN or infinity, and only its own overflow needs the slower look.
-        with np.errstate(over="ignore", invalid="ignore"):
-            looks_finite = np.isfinite(np.dot(gradient, gradient))
-        if not looks_finite:
-            try:
-                check_finite("gradient", gradient)
-            except ValueError as error:
-                raise NonFiniteGradientError(str(error)) from None
+        try:
+            check_finite("gradient", gradient)
+        except ValueError as error:
+            raise NonFiniteGradientError(str(error)) from None
 
     # -- clipping --------------------------------------------------------------------------------------
 
