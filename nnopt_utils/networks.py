@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnopt_utils._memory import aligned_copy
 from nnopt_utils._validation import (
     as_generator,
     check_array,
@@ -114,7 +115,7 @@ class MLP:
         self.dtype = np.dtype(check_choice("dtype", dtype, ["float32", "float64"]))
         self._check_outputs_fit_loss()
         self.layout = _layout(self.layer_sizes)
-        self._parameters = np.zeros(self.layout[-1].slice.stop, self.dtype)
+        self._parameters = aligned_copy(np.zeros(self.layout[-1].slice.stop, self.dtype))
         weights, biases = self._views(self._parameters)
         self.weights, self.biases = Views(weights), Views(biases)
         self._initialize(self._initializer(initializer), as_generator(seed))
@@ -234,7 +235,7 @@ class MLP:
         return self._loss_and_gradient(x, y, self._check_theta(parameters))
 
     def _loss_and_gradient(self, x: np.ndarray, y: np.ndarray, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        weights, biases = self._views(theta)
+        weights, biases = (self.weights, self.biases) if theta is self._parameters else self._views(theta)
         pre_activations, activations = self._forward(x, weights, biases)
         value, delta = self.loss_function.core(activations[-1], y)
         gradient = np.empty_like(theta)

@@ -72,8 +72,8 @@ def fit(
     r"""Train a network on mini-batches; its parameters change in place.
 
     Each epoch draws a new order of the samples, cuts it into mini-batches of B and steps once a batch:
-    :math:`\theta \leftarrow \text{optimizer}(\theta, \nabla J_{\text{batch}}(\theta))`. Validation is at the optimizer's
-    ``evaluation_parameters``: θ, or an average of it where the optimizer keeps one.
+    :math:`\theta \leftarrow \text{optimizer}(\theta, \nabla J_{\text{batch}}(\theta))`. Validation is at the
+    optimizer's ``evaluation_parameters``: θ, or an average of it where the optimizer keeps one.
 
     Args:
         network: what to train.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from nnopt_utils._memory import aligned_copy
 from nnopt_utils._validation import check_array, check_choice, check_finite, check_integer, check_number, describe
 from nnopt_utils.networks import Tensor
 
@@ -185,7 +186,8 @@ class Optimizer(ABC):
         return {name: np.zeros(shape, theta.dtype) for name, shape in self.slot_shapes(theta.shape).items()}
 
     def _allocate(self, theta: np.ndarray) -> None:
-        self.state = self.initial_state(theta) | {name: np.zeros_like(theta) for name in self._shared_slots}
+        state = self.initial_state(theta) | {name: np.zeros_like(theta) for name in self._shared_slots}
+        self.state = {name: aligned_copy(slot) for name, slot in state.items()}
         self._shape = theta.shape
 
     @property
@@ -310,7 +312,7 @@ class Optimizer(ABC):
         scalars = self._checked_scalars(state["scalars"])
         rate = None if state["learning_rate"] is None else self._rate_at(state["learning_rate"], 0)
         self.t, self._shape, self.layout = check_integer("state['t']", state["t"], low=0), shape, layout
-        self.state = {name: slot.copy() for name, slot in slots.items()}
+        self.state = {name: aligned_copy(slot) for name, slot in slots.items()}
         self.scalars = scalars
         if rate is not None:
             self.learning_rate = rate
