@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nnopt_utils import __version__, doctor
 
-COMMANDS = {
-    "doctor": (doctor.main, "check that this machine is ready for the course"),
+
+def _doctor(arguments: Sequence[str]) -> int:
+    summary = COMMANDS["doctor"][1]
+    argparse.ArgumentParser(prog="python -m nnopt_utils doctor", description=summary).parse_args(arguments)
+    return doctor.main()
+
+
+def _compare(arguments: Sequence[str]) -> int:
+    # Imported here: the doctor must run where nothing else is installed.
+    try:
+        from nnopt_utils import compare
+    except ImportError as error:
+        print(f"python -m nnopt_utils compare: error: {error}; run `python -m nnopt_utils doctor`", file=sys.stderr)
+        return 2
+    return compare.main(arguments)
+
+
+COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
+    "doctor": (_doctor, "check that this machine is ready for the course"),
+    "compare": (_compare, "train the same network here and in Keras, and compare"),
 }
 
 
@@ -19,9 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"nnopt {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (_, summary) in COMMANDS.items():
-        commands.add_parser(name, help=summary, description=summary)
-    run, _ = COMMANDS[parser.parse_args(arguments).command]
-    return run()
+        # Each command reads its own arguments, --help included.
+        commands.add_parser(name, help=summary, add_help=False)
+    options, rest = parser.parse_known_args(arguments)
+    run, _ = COMMANDS[options.command]
+    return run(rest)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,343 @@
+"""The same network trained here and in Keras: ``python -m nnopt_utils compare``.
+
+Both begin with the same weights. For the first 200 steps they also see the same batches, and the losses of each step
+are compared. Then each trains as its reader would: ours with ``fit``, Keras with ``model.fit``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from tqdm.auto import tqdm
+
+from nnopt_utils import optimizers
+from nnopt_utils._validation import check_choice, check_integer, check_number
+from nnopt_utils.datasets import Dataset, DatasetError, load_mnist
+from nnopt_utils.keras_bridge import TWINS, import_keras, keras_twin
+from nnopt_utils.networks import MLP
+from nnopt_utils.optimizers import Optimizer
+from nnopt_utils.plotting import COLOURS, new_figure
+from nnopt_utils.plotting.style import whole_numbers
+from nnopt_utils.training import DivergenceError, fit
+
+LOCKSTEP = 200  # steps on equal batches; later, rounding has grown and tells nothing about the rules
+N_TRAINING = 55_000
+FIGURES = (".png", ".pdf", ".svg")
+OPTIMIZERS = {name.lower(): name for name in TWINS if hasattr(optimizers, name)}
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is trained, and how; the defaults are the article's."""
+
+    epochs: int = 10
+    batch_size: int = 32
+    optimizer: str = "adam"
+    learning_rate: float | None = None
+    hidden: tuple[int, ...] = (64, 64)
+    seed: int = 0
+    n_train: int = N_TRAINING
+    output: Path = Path("compare.png")
+
+    @property
+    def layer_sizes(self) -> list[int]:
+        """Widths from the image to the classes."""
+        return [784, *self.hidden, 10]
+
+    def new_network(self) -> MLP:
+        """The network before training; the same at each call."""
+        return MLP(self.layer_sizes, seed=self.seed)
+
+    def new_optimizer(self) -> Optimizer:
+        """The optimizer in Keras's convention, with Keras's defaults."""
+        kind = getattr(optimizers, OPTIMIZERS[self.optimizer])
+        return kind(learning_rate=self.learning_rate, convention="keras")
+
+    def __str__(self) -> str:
+        rate = f"learning rate {self.new_optimizer().learning_rate:g}"
+        return (
+            f"{'-'.join(map(str, self.layer_sizes))}, {OPTIMIZERS[self.optimizer]}, {rate}, batch {self.batch_size}, "
+            f"epochs {self.epochs}, {self.n_train:,} images, seed {self.seed}"
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: validation accuracy after each epoch, seconds of each epoch, test accuracy."""
+
+    val_accuracy: list[float]
+    seconds: list[float]
+    test_accuracy: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both trainings, and the losses of the first steps on equal batches."""
+
+    settings: Settings
+    numpy: Run
+    keras: Run
+    numpy_losses: np.ndarray
+    keras_losses: np.ndarray
+
+    @property
+    def differences(self) -> np.ndarray:
+        """How far the losses of a step lie apart."""
+        return np.abs(self.numpy_losses - self.keras_losses)
+
+
+def compare(settings: Settings) -> Comparison:
+    """Run both trainings.
+
+    Raises:
+        DatasetError: the images cannot be read.
+        DivergenceError: the rate is too large.
+        KeyboardInterrupt: one of the two was interrupted.
+    """
+    data = load_mnist()
+    x, y = data.x_train[: settings.n_train], data.y_train[: settings.n_train]
+    _say("1/3  NumPy: fit")
+    ours, losses = _train_numpy(settings, data, x, y)
+    _say("2/3  Keras: the first steps, on the same batches")
+    keras_losses = _lockstep(settings, x, y)
+    _say("3/3  Keras: model.fit")
+    theirs = _train_keras(settings, data, x, y)
+    return Comparison(settings, ours, theirs, np.array(losses[: len(keras_losses)]), np.array(keras_losses))
+
+
+def _say(text: str) -> None:
+    """Progress goes to stderr: stdout holds the result alone."""
+    print(text, file=sys.stderr)
+
+
+def _train_numpy(settings: Settings, data: Dataset, x: np.ndarray, y: np.ndarray) -> tuple[Run, list[float]]:
+    network = settings.new_network()
+    history = fit(
+        network,
+        settings.new_optimizer(),
+        (x, y, data.x_val, data.y_val),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+    )
+    if history.interrupted:
+        raise KeyboardInterrupt
+    accuracy = network.evaluate(data.x_test, data.y_test).accuracy
+    return Run(history.val_accuracy, history.seconds, accuracy), history.step_losses
+
+
+def _lockstep(settings: Settings, x: np.ndarray, y: np.ndarray) -> list[float]:
+    """The losses of Keras's first steps, on the batches that ``fit`` had."""
+    model = keras_twin(settings.new_network(), settings.new_optimizer())
+    losses: list[float] = []
+    for epoch in range(1, settings.epochs + 1):
+        order = np.random.default_rng([settings.seed, epoch]).permutation(len(x))  # as in ``fit``
+        for start in range(0, len(x), settings.batch_size):
+            if len(losses) == LOCKSTEP:
+                return losses
+            batch = order[start : start + settings.batch_size]
+            losses.append(float(model.train_on_batch(x[batch], y[batch])[0]))
+    return losses
+
+
+def _train_keras(settings: Settings, data: Dataset, x: np.ndarray, y: np.ndarray) -> Run:
+    keras = import_keras()
+    keras.utils.set_random_seed(settings.seed)
+    model = keras_twin(settings.new_network(), settings.new_optimizer())
+    steps = settings.epochs * -(-len(x) // settings.batch_size)
+    with tqdm(total=steps, unit="step", leave=False, disable=bool(os.environ.get("TQDM_DISABLE"))) as bar:
+        clock = _clock(bar)
+        history = model.fit(
+            x,
+            y,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            validation_data=(data.x_val, data.y_val),
+            callbacks=[clock],
+            verbose=0,
+        )
+    accuracy = float(model.evaluate(data.x_test, data.y_test, verbose=0)[1])
+    return Run([float(value) for value in history.history["val_accuracy"]], clock.seconds, accuracy)
+
+
+def _clock(bar: Any) -> Any:
+    """A Keras callback that times each epoch without its validation, and moves the bar."""
+    base: Any = import_keras().callbacks.Callback
+
+    class Clock(base):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seconds: list[float] = []
+            self.begun = 0.0
+            self.steps = 0
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.begun = time.perf_counter()  # the first epoch includes making the graph
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch:
+                self.begun = time.perf_counter()
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.steps += 1
+            if self.steps % 100 == 0:
+                bar.update(100)
+
+        def on_test_begin(self, logs: Any = None) -> None:
+            self.seconds.append(time.perf_counter() - self.begun)
+
+    return Clock()
+
+
+# -- what it leaves behind -------------------------------------------------------------------------------------------
+
+
+def report(comparison: Comparison) -> str:
+    """The table as text."""
+    ours, theirs = comparison.numpy, comparison.keras
+    rows = [
+        ("", "NumPy", "Keras"),
+        ("test accuracy", f"{100 * ours.test_accuracy:.2f} %", f"{100 * theirs.test_accuracy:.2f} %"),
+        ("seconds of training", f"{sum(ours.seconds):.2f}", f"{sum(theirs.seconds):.2f}"),
+        ("seconds an epoch (median)", f"{np.median(ours.seconds):.2f}", f"{np.median(theirs.seconds):.2f}"),
+    ]
+    lines = [f"{label:<27}{left:>10}{right:>10}" for label, left, right in rows]
+    steps, largest = len(comparison.differences), comparison.differences.max()
+    ratio = sum(theirs.seconds) / sum(ours.seconds)
+    kink = ["(above 1e-4 a ReLU within rounding of its kink was on here and off there: chapter 07)"]
+    return "\n".join(
+        [
+            str(comparison.settings),
+            "",
+            *lines,
+            "",
+            f"largest difference of a step's loss, same weights and batches, first {steps} steps: {largest:.1e}",
+            *(kink if largest > 1e-4 else []),
+            f"Keras took {ratio:.1f} times as long. Its seconds are those of model.fit on all threads, the first epoch",
+            "with making the graph; ours are those of fit on one thread. Imports and validation are not counted.",
+        ]
+    )
+
+
+def draw(comparison: Comparison) -> Figure:
+    """Validation accuracy of both, and how far the losses of the first steps lie apart."""
+    figure, (left, right) = new_figure(1, 2, width=10.0, height=3.8)
+    for name, run, colour, marker in (
+        ("NumPy", comparison.numpy, "blue", "o"),
+        ("Keras", comparison.keras, "orange", "s"),
+    ):
+        epochs = np.arange(1, len(run.val_accuracy) + 1)
+        label = f"{name}: {sum(run.seconds):.1f} s"
+        left.plot(epochs, 100 * np.array(run.val_accuracy), color=COLOURS[colour], marker=marker, label=label)
+    left.set(xlabel="epochs", ylabel="validation accuracy, %", title="each with its own order of batches")
+    whole_numbers(left)
+    left.legend(loc="best")
+    steps = np.arange(1, len(comparison.differences) + 1)
+    right.semilogy(steps, comparison.numpy_losses, color=COLOURS["blue"], label="loss, NumPy")
+    right.semilogy(steps, comparison.keras_losses, "--", color=COLOURS["orange"], label="loss, Keras")
+    # Equal to the last bit has no logarithm: it is drawn at the smallest difference that float32 could show.
+    smallest = np.maximum(comparison.differences, 1e-9)
+    right.semilogy(steps, smallest, color=COLOURS["vermillion"], linewidth=0.8, label="their difference")
+    right.set(xlabel="step", title="same weights, same batches")
+    right.legend(loc="center right")
+    return figure
+
+
+# -- the command -----------------------------------------------------------------------------------------------------
+
+
+def _integer(low: int, high: int | None = None) -> Any:
+    def parse(text: str) -> int:
+        try:
+            return check_integer("", int(text), low=low, high=high)
+        except ValueError:
+            limit = f" and <= {high:,}" if high is not None else ""
+            raise argparse.ArgumentTypeError(f"got {text!r}; expected an integer >= {low}{limit}") from None
+
+    return parse
+
+
+def _rate(text: str) -> float:
+    try:
+        return check_number("", float(text), low=0.0, low_open=True)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected a number > 0, such as 0.001") from None
+
+
+def _optimizer(text: str) -> str:
+    try:
+        return check_choice("optimizer", text.lower(), OPTIMIZERS)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("optimizer: ")) from None
+
+
+def _hidden(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(check_integer("", int(width), low=1) for width in text.split(",")) if text.strip() else ()
+    except ValueError:
+        message = f"got {text!r}; expected widths >= 1 with commas between, such as 64,64 (or '' for none)"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _output(text: str) -> Path:
+    path = Path(text).expanduser()
+    if path.suffix.lower() not in FIGURES:
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected a file that ends in {', '.join(FIGURES)}")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected a file in a folder that exists and can be written to")
+    return path
+
+
+def parse(arguments: Sequence[str] | None = None) -> Settings:
+    """Read the command line; what is wrong ends it with status 2 and a sentence that says what was expected."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nnopt_utils compare",
+        description="Train the same network on MNIST here and in Keras; print a table and draw a figure.",
+        epilog=f"Optimizers: {', '.join(OPTIMIZERS)}; in Keras's convention, by default at Keras's default rate.",
+    )
+    d = Settings()
+    add = parser.add_argument
+    add("--epochs", type=_integer(1), default=d.epochs, metavar="N", help="default %(default)s")
+    add("--batch-size", type=_integer(1), default=d.batch_size, metavar="N", help="default %(default)s")
+    add("--optimizer", type=_optimizer, default=d.optimizer, metavar="NAME", help="default %(default)s")
+    add("--learning-rate", type=_rate, default=None, metavar="RATE", help="default: the optimizer's in Keras")
+    add("--hidden", type=_hidden, default=d.hidden, metavar="N,N", help="widths of the hidden layers; default 64,64")
+    add("--seed", type=_integer(0), default=d.seed, metavar="N", help="default %(default)s")
+    add(
+        "--n-train",
+        type=_integer(1, N_TRAINING),
+        default=d.n_train,
+        metavar="N",
+        help="how many training images, the first ones; default %(default)s, all",
+    )
+    add("--output", type=_output, default=d.output, metavar="FILE", help="the figure; default %(default)s, here")
+    return Settings(**vars(parser.parse_args(arguments)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status: 0, or 2 for anything that went wrong, or 130 for an interrupt."""
+    settings = parse(arguments)
+    matplotlib.use("agg")
+    try:
+        comparison = compare(settings)
+        draw(comparison).savefig(settings.output, dpi=120)
+    except (DatasetError, DivergenceError, ImportError, OSError) as error:
+        print(f"python -m nnopt_utils compare: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("python -m nnopt_utils compare: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    print(report(comparison))
+    print(f"figure: {settings.output}")
+    return 0

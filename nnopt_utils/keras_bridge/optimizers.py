@@ -1,0 +1,233 @@
+"""Optimizers on both sides: one table says which class and argument of Keras is which of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nnopt_utils import optimizers
+from nnopt_utils._validation import describe
+from nnopt_utils.keras_bridge.errors import NoTwinError
+from nnopt_utils.keras_bridge.importing import import_keras
+from nnopt_utils.keras_bridge.schedules import schedule_from_keras, schedule_to_keras
+from nnopt_utils.optimizers import Optimizer
+
+OUTPUT_LAYER = "output"
+
+
+@dataclass(frozen=True)
+class Twin:
+    """How one of our optimizers is called in Keras.
+
+    Attributes:
+        keras_name: the class in ``keras.optimizers``.
+        arguments: our argument → Keras's. The common ones (rate, decay, clipping, average, …) are not listed.
+        fixed: our arguments that Keras does not have → the only value that has a twin.
+        keras_fixed: Keras's arguments that we do not have → the only value that has a twin.
+        excluding_output: Muon's layers that follow Adam: one flag here, a list of names in Keras.
+        agrees: whether an optimizer of another convention than ``"keras"`` follows Keras's formula all the same.
+    """
+
+    keras_name: str
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    keras_fixed: Mapping[str, Any] = field(default_factory=dict)
+    excluding_output: bool = False
+    agrees: Callable[[Any], bool] = lambda optimizer: False
+
+
+def _same(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+def _one_formula(optimizer: Any) -> bool:
+    """All conventions are one formula but for weight decay, which PyTorch adds to the gradient."""
+    return optimizer.convention in optimizer.decoupled or not optimizer.weight_decay
+
+
+def _plain_sgd(optimizer: Any) -> bool:
+    """PyTorch's momentum and dampening differ from Keras's; without them there is one formula."""
+    extras = getattr(optimizer, "momentum", 0) or getattr(optimizer, "dampening", 0)
+    return _one_formula(optimizer) and not (optimizer.convention == "pytorch" and extras)
+
+
+_ADAM = _same("beta_1", "beta_2", "epsilon", "amsgrad")
+_FTRL = {
+    **_same("learning_rate_power", "initial_accumulator_value", "beta"),
+    "l1": "l1_regularization_strength",
+    "l2": "l2_regularization_strength",
+    "l2_shrinkage": "l2_shrinkage_regularization_strength",
+}
+_MUON = _same(
+    "momentum",
+    "nesterov",
+    "ns_steps",
+    "adam_lr_ratio",
+    "adam_beta_1",
+    "adam_beta_2",
+    "epsilon",
+    "adam_weight_decay",
+)
+_MUON_FIXED = {"exclude_embeddings": True, "muon_a": 3.4445, "muon_b": -4.7750, "muon_c": 2.0315, "rms_rate": 0.2}
+_ADAFACTOR = _same("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
+
+TWINS: dict[str, Twin] = {
+    "SGD": Twin("SGD", _same("momentum", "nesterov"), fixed={"dampening": 0.0}, agrees=_plain_sgd),
+    "GradientDescent": Twin("SGD", keras_fixed={"momentum": 0.0, "nesterov": False}, agrees=_plain_sgd),
+    "Adagrad": Twin("Adagrad", _same("initial_accumulator_value", "epsilon")),
+    "Adadelta": Twin("Adadelta", _same("rho", "epsilon"), agrees=_one_formula),
+    "RMSprop": Twin("RMSprop", _same("rho", "momentum", "epsilon", "centered")),
+    "Adam": Twin("Adam", _ADAM, fixed={"bias_correction": True}),
+    "AdamW": Twin("AdamW", _ADAM, fixed={"bias_correction": True}),
+    "Adamax": Twin("Adamax", _same("beta_1", "beta_2", "epsilon")),
+    "Nadam": Twin("Nadam", _same("beta_1", "beta_2", "epsilon"), fixed={"momentum_decay": 1.0}),
+    "Lion": Twin("Lion", _same("beta_1", "beta_2"), agrees=_one_formula),
+    "Ftrl": Twin("Ftrl", _FTRL),
+    "LAMB": Twin("Lamb", _same("beta_1", "beta_2", "epsilon")),
+    "Adafactor": Twin("Adafactor", _ADAFACTOR, fixed={"relative_step": True}),
+    "Muon": Twin("Muon", _MUON, keras_fixed=_MUON_FIXED, excluding_output=True),
+    "ScheduleFreeAdamW": Twin("ScheduleFreeAdamW", _same("beta_1", "beta_2", "epsilon", "warmup_steps")),
+}
+
+# Our name of a common argument → Keras's, and our value that means "off" → Keras's None.
+_COMMON = {"weight_decay": 0.0, "clipvalue": None, "clipnorm": None, "global_clipnorm": None}
+
+
+def optimizer_to_keras(optimizer: Optimizer) -> Any:
+    """Return a new Keras optimizer with the same hyperparameters.
+
+    Raises:
+        TypeError: not an optimizer of this library.
+        NoTwinError: Keras has no such optimizer, or not in this convention or with this argument; or the optimizer has
+            already taken steps (its state is not carried over).
+
+    Example:
+        >>> optimizer_to_keras(optimizers.SGD(learning_rate=0.5, momentum=0.9)).get_config()["momentum"]
+        0.9
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer: got {describe(optimizer)}; expected an Optimizer, e.g. SGD(learning_rate=0.1)")
+    name = type(optimizer).__name__
+    twin = TWINS.get(name) if type(optimizer) is getattr(optimizers, name, None) else None
+    keras = import_keras()
+    if twin is None or not hasattr(keras.optimizers, twin.keras_name):
+        raise NoTwinError(f"optimizer: got {name}; Keras has none like it, only like {', '.join(sorted(TWINS))}")
+    if optimizer.t or optimizer.state:
+        raise NoTwinError(
+            f"optimizer: got one that has taken {optimizer.t} steps; expected a new one: state is not carried over"
+        )
+    if optimizer.convention != "keras" and not twin.agrees(optimizer):
+        raise NoTwinError(
+            f"convention: got {optimizer.convention!r} for {name}; expected 'keras', Keras has another formula: "
+            f'{name}(..., convention="keras")'
+        )
+    for argument, value in twin.fixed.items():
+        if getattr(optimizer, argument) != value:
+            raise NoTwinError(f"{argument}: got {getattr(optimizer, argument)!r} for {name}; Keras has only {value!r}")
+    own = {theirs: getattr(optimizer, mine) for mine, theirs in twin.arguments.items()}
+    if twin.excluding_output:
+        own["exclude_layers"] = [OUTPUT_LAYER] if optimizer.exclude_output else []  # type: ignore[attr-defined]
+    keras_class = getattr(keras.optimizers, twin.keras_name)
+    return keras_class(**_common_to_keras(optimizer), **own, **twin.keras_fixed)
+
+
+def _common_to_keras(optimizer: Optimizer) -> dict[str, Any]:
+    calls = optimizer.gradient_accumulation_steps or 1
+    if optimizer.ema_momentum is not None and calls > 1:
+        raise NoTwinError(
+            "ema_momentum: got one together with gradient_accumulation_steps; Keras then averages once a call, "
+            "not once a step"
+        )
+    rate = optimizer.learning_rate
+    if optimizer.schedule is not None:
+        rate = schedule_to_keras(optimizer.schedule, calls)
+    values = {name: getattr(optimizer, name) for name in _COMMON}
+    common = {name: None if value == _COMMON[name] else value for name, value in values.items()}
+    if type(optimizer).__name__ == "AdamW":
+        common["weight_decay"] = optimizer.weight_decay  # Keras's AdamW wants a number, were it 0
+    if optimizer.ema_momentum is not None:
+        common |= {"use_ema": True, "ema_momentum": optimizer.ema_momentum}
+    if calls > 1:
+        common["gradient_accumulation_steps"] = calls
+    return {"learning_rate": rate, **common}
+
+
+def optimizer_from_keras(keras_optimizer: Any, output_layer: str = OUTPUT_LAYER) -> Optimizer:
+    """Return a new optimizer of this library with the hyperparameters of a Keras optimizer.
+
+    ``output_layer`` is the name of the model's last layer, which Muon leaves to Adam.
+
+    Raises:
+        NoTwinError: this library has no such optimizer, or not with this argument; or it has already taken steps.
+
+    Example:
+        >>> keras = import_keras()
+        >>> optimizer_from_keras(keras.optimizers.SGD(0.1, momentum=0.9)).momentum
+        0.9
+    """
+    keras = import_keras()
+    kind = type(keras_optimizer)
+    names = [name for name, twin in TWINS.items() if getattr(keras.optimizers, twin.keras_name, None) is kind]
+    if not names:
+        raise NoTwinError(f"optimizer: got Keras's {kind.__name__}; there is one like {', '.join(sorted(TWINS))}")
+    if int(keras_optimizer.iterations):
+        raise NoTwinError(
+            f"optimizer: got one that has taken {int(keras_optimizer.iterations)} steps; expected a new one: state is "
+            "not carried over (from_keras(model, with_optimizer=False) brings the network alone)"
+        )
+    twin, config = TWINS[names[0]], keras_optimizer.get_config()
+    common = _common_from_keras(keras_optimizer, config)
+    arguments = {mine: config.pop(theirs) for mine, theirs in twin.arguments.items()}
+    for argument, value in twin.fixed.items():
+        if arguments.get(argument, value) != value:
+            raise NoTwinError(f"{argument}: got {arguments[argument]!r} for Keras's {kind.__name__}; no twin has it")
+    if twin.excluding_output:
+        arguments["exclude_output"] = _excludes_output(config.pop("exclude_layers"), output_layer)
+    for argument, value in {"name": config["name"], **_KERAS_OFF, **twin.keras_fixed}.items():
+        if config.pop(argument, value) != value:
+            raise NoTwinError(
+                f"{argument}: got another value than {value!r} for Keras's {kind.__name__}; no twin has it"
+            )
+    if config:
+        raise NoTwinError(f"{', '.join(config)}: got for Keras's {kind.__name__}; no twin has it")
+    if getattr(keras_optimizer, "_exclude_from_weight_decay", None) or getattr(
+        keras_optimizer, "_exclude_from_weight_decay_pattern", None
+    ):
+        raise NoTwinError("exclude_from_weight_decay: got variables that do not decay; here all of θ decays")
+    return getattr(optimizers, names[0])(**common, **arguments, convention="keras")
+
+
+def _excludes_output(names: list[str], output_layer: str) -> bool:
+    if list(names) not in ([], [output_layer]):
+        raise NoTwinError(f"exclude_layers: got {names}; expected none, or the output layer alone, {[output_layer]}")
+    return bool(names)
+
+
+_KERAS_OFF = {"loss_scale_factor": None, "ema_overwrite_frequency": None}
+
+
+def _common_from_keras(keras_optimizer: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """Take the common arguments out of a Keras optimizer's configuration and translate them."""
+    calls = config.pop("gradient_accumulation_steps")
+    config.pop("learning_rate")
+    rate = keras_optimizer._learning_rate
+    if isinstance(rate, import_keras().optimizers.schedules.LearningRateSchedule):
+        rate = schedule_from_keras(rate, calls or 1)
+    elif callable(rate):
+        raise NoTwinError(f"learning_rate: got {describe(rate)}; expected a number or a LearningRateSchedule")
+    else:
+        # Keras holds float32: the shortest decimal that rounds to it is what was meant.
+        rate = float(str(np.float32(rate.numpy())))
+    common = {name: off if (value := config.pop(name)) is None else value for name, off in _COMMON.items()}
+    use_ema, ema_momentum = config.pop("use_ema"), config.pop("ema_momentum")
+    if use_ema and calls:
+        raise NoTwinError("use_ema: got it together with gradient_accumulation_steps; no twin has both")
+    return {
+        "learning_rate": rate,
+        **common,
+        "ema_momentum": ema_momentum if use_ema else None,
+        "gradient_accumulation_steps": calls,
+    }

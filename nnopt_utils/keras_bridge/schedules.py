@@ -1,0 +1,115 @@
+"""Schedules on both sides: Keras's own where it has the same formula, else ours behind Keras's interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from nnopt_utils import schedules as ours
+from nnopt_utils.keras_bridge.importing import import_keras
+from nnopt_utils.optimizers.base import Schedule
+
+
+def schedule_to_keras(schedule: Schedule, calls_per_step: int = 1) -> Any:
+    """Return the same schedule as a Keras ``LearningRateSchedule``.
+
+    Args:
+        schedule: one of ``nnopt_utils.schedules``, or any function of the number of finished steps.
+        calls_per_step: with gradient accumulation, the calls that make a step: Keras asks its schedule for the number
+            of *calls*, this library for the number of steps.
+
+    Example:
+        >>> keras_schedule = schedule_to_keras(ours.CosineDecay(0.1, steps=100))
+        >>> type(keras_schedule).__name__, round(float(keras_schedule(50)), 6)
+        ('CosineDecay', 0.05)
+    """
+    theirs = import_keras().optimizers.schedules
+    if calls_per_step > 1:
+        return _wrapper()(schedule, calls_per_step)
+    match schedule:
+        case ours.ExponentialDecay(learning_rate=rate, factor=factor, steps=steps):
+            return theirs.ExponentialDecay(rate, decay_steps=steps, decay_rate=factor)
+        case ours.StepDecay(learning_rate=rate, factor=factor, every=every):
+            return theirs.ExponentialDecay(rate, decay_steps=every, decay_rate=factor, staircase=True)
+        case ours.InverseTimeDecay(learning_rate=rate, decay=decay):
+            return theirs.InverseTimeDecay(rate, decay_steps=1, decay_rate=decay)
+        case ours.PolynomialDecay(learning_rate=rate, steps=steps, end_learning_rate=end, power=power):
+            return theirs.PolynomialDecay(rate, decay_steps=steps, end_learning_rate=end, power=power)
+        case ours.CosineDecay(learning_rate=rate, steps=steps, alpha=alpha):
+            return theirs.CosineDecay(rate, decay_steps=steps, alpha=alpha)
+        case ours.PiecewiseConstant(boundaries=boundaries, values=values):
+            # Keras's rate changes after its boundary, ours at it.
+            return theirs.PiecewiseConstantDecay([boundary - 1 for boundary in boundaries], list(values))
+    return _wrapper()(schedule)
+
+
+def schedule_from_keras(schedule: Any, calls_per_step: int = 1) -> Schedule:
+    """Return a Keras ``LearningRateSchedule`` as one of ours, or as a function of the step if there is none.
+
+    Example:
+        >>> theirs = import_keras().optimizers.schedules
+        >>> schedule_from_keras(theirs.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5))
+        ExponentialDecay(learning_rate=0.1, factor=0.5, steps=100)
+    """
+    theirs = import_keras().optimizers.schedules
+    if isinstance(schedule, _wrapper()) and schedule.calls_per_step == calls_per_step:
+        return schedule.schedule
+    if calls_per_step == 1:
+        config, kind = schedule.get_config(), type(schedule)
+        if kind is theirs.ExponentialDecay and float(config["decay_steps"]).is_integer():
+            of_ours = ours.StepDecay if config["staircase"] else ours.ExponentialDecay
+            return of_ours(config["initial_learning_rate"], config["decay_rate"], int(config["decay_steps"]))
+        if kind is theirs.InverseTimeDecay and not config["staircase"]:
+            return ours.InverseTimeDecay(config["initial_learning_rate"], config["decay_rate"] / config["decay_steps"])
+        if kind is theirs.PolynomialDecay and not config["cycle"]:
+            end, power = config["end_learning_rate"], config["power"]
+            return ours.PolynomialDecay(config["initial_learning_rate"], config["decay_steps"], end, power)
+        if kind is theirs.CosineDecay and not config["warmup_steps"]:
+            return ours.CosineDecay(config["initial_learning_rate"], config["decay_steps"], config["alpha"])
+        if kind is theirs.PiecewiseConstantDecay:
+            return ours.PiecewiseConstant([b + 1 for b in config["boundaries"]], config["values"])
+    return KerasSchedule(schedule, calls_per_step)
+
+
+class KerasSchedule:
+    """A Keras schedule as a function of the number of finished steps."""
+
+    def __init__(self, schedule: Any, calls_per_step: int = 1) -> None:
+        self.schedule, self.calls_per_step = schedule, calls_per_step
+
+    def __call__(self, step: int) -> float:
+        """The rate of the step: Keras asks at the last of its calls."""
+        return float(self.schedule(np.int64((step + 1) * self.calls_per_step - 1)))
+
+    def __repr__(self) -> str:
+        return f"KerasSchedule({type(self.schedule).__name__}, {self.schedule.get_config()})"
+
+
+@lru_cache(maxsize=1)
+def _wrapper() -> Any:
+    """Keras's base class exists only after the import, so the subclass is made at its first use."""
+    base: Any = import_keras().optimizers.schedules.LearningRateSchedule
+    import tensorflow as tf
+
+    class NnoptSchedule(base):
+        """A schedule of this library, or any function of the step, for Keras."""
+
+        def __init__(self, schedule: Callable[[int], float], calls_per_step: int = 1) -> None:
+            super().__init__()
+            self.schedule, self.calls_per_step = schedule, calls_per_step
+
+        def __call__(self, step: Any) -> Any:
+            # In a graph the step is known only when it runs: the graph then calls Python.
+            rate = tf.numpy_function(self.rate, [tf.cast(step, tf.int64)], tf.float32, stateful=False)
+            return tf.ensure_shape(rate, ())
+
+        def rate(self, step: Any) -> Any:
+            return np.float32(self.schedule(int(step) // self.calls_per_step))
+
+        def get_config(self) -> dict[str, Any]:
+            return {"schedule": repr(self.schedule), "calls_per_step": self.calls_per_step}
+
+    return NnoptSchedule
