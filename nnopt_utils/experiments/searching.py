@@ -49,7 +49,8 @@ def search(
     """Run every setting of every optimizer with every seed, and keep what came out.
 
     A run that diverges or fails is recorded as such and the search goes on. Runs are independent of each other and of
-    their order: any number of jobs, and a cluster, give the same numbers (except seconds).
+    their order: any number of jobs, and a cluster, give the same numbers, except seconds. (In another process an array
+    lies elsewhere in memory; with some versions of NumPy that changes the last digit of a loss.)
 
     Args:
         task: what a run is: a ``Task`` or a ``FunctionTask``.
