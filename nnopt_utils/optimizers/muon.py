@@ -169,8 +169,8 @@ class Muon(TensorOptimizer):
         ``exclude_layers``; PyTorch's class takes matrices only, and its table column shows its AdamW for the rest. The
         authors and PyTorch run Newton–Schulz in bfloat16, which alone changes O by about 1 %.
 
-    Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024 (the authors' code); J.
-    Liu et al., "Muon is scalable for LLM training", 2025.
+    Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024 (the authors' code); the
+    length of Keras's step: J. Liu et al., arXiv:2502.16982, 2025.
     """
 
     slots = ("m", "v")
