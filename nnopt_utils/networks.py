@@ -21,17 +21,10 @@ from nnopt_utils._validation import (
 )
 from nnopt_utils.activations import get_activation, sigmoid
 from nnopt_utils.initializers import get_initializer
+from nnopt_utils.layout import Place, layout_of
 from nnopt_utils.losses import get_loss, softmax
 
 Initializer = Callable[[int, int, np.random.Generator], np.ndarray]
-
-
-class Tensor(NamedTuple):
-    """One weight matrix or bias vector and its place in θ."""
-
-    name: str
-    shape: tuple[int, ...]
-    slice: slice
 
 
 class Evaluation(NamedTuple):
@@ -77,7 +70,7 @@ class MLP:
         parameters: θ, 1-D and contiguous: W⁽¹⁾, b⁽¹⁾, W⁽²⁾, … Assigning copies into it.
         weights, biases: lists of views into θ, (fan-in, fan-out) and (fan-out,). ``network.weights[0] = W`` copies
             W into θ, as ``network.weights[0][:] = W`` does.
-        layout: the tensors of θ in order, each with name, shape and slice.
+        layout: the places of the weights and biases in θ, in order: each with name, shape and slice.
 
     Raises:
         TypeError, ValueError: bad sizes, unknown names (with the nearest valid ones), bad numbers.
@@ -115,7 +108,7 @@ class MLP:
         self.dtype = np.dtype(check_choice("dtype", dtype, ["float32", "float64"]))
         self._check_outputs_fit_loss()
         self.layout = _layout(self.layer_sizes)
-        self._parameters = aligned_copy(np.zeros(self.layout[-1].slice.stop, self.dtype))
+        self._parameters = aligned_copy(np.zeros(self.layout[-1].where.stop, self.dtype))
         weights, biases = self._views(self._parameters)
         self.weights, self.biases = Views(weights), Views(biases)
         self._initialize(self._initializer(initializer), as_generator(seed))
@@ -137,7 +130,7 @@ class MLP:
         return self._parameters.size
 
     def _views(self, theta: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        tensors = [theta[tensor.slice].reshape(tensor.shape) for tensor in self.layout]
+        tensors = [place.of(theta) for place in self.layout]
         return tensors[0::2], tensors[1::2]
 
     def _initializer(self, initializer: str | Initializer | None) -> Initializer:
@@ -350,15 +343,11 @@ def _check_layer_sizes(layer_sizes: Sequence[int]) -> list[int]:
     return [check_integer(f"layer_sizes[{i}]", size, low=1) for i, size in enumerate(layer_sizes)]
 
 
-def _layout(layer_sizes: list[int]) -> list[Tensor]:
-    layout, start = [], 0
+def _layout(layer_sizes: list[int]) -> list[Place]:
+    shapes: list[tuple[str, tuple[int, ...]]] = []
     for k, (fan_in, fan_out) in enumerate(pairwise(layer_sizes)):
-        shapes: list[tuple[str, tuple[int, ...]]] = [(f"weights[{k}]", (fan_in, fan_out)), (f"biases[{k}]", (fan_out,))]
-        for name, shape in shapes:
-            stop = start + math.prod(shape)
-            layout.append(Tensor(name, shape, slice(start, stop)))
-            start = stop
-    return layout
+        shapes += [(f"weights[{k}]", (fan_in, fan_out)), (f"biases[{k}]", (fan_out,))]
+    return layout_of(shapes)
 
 
-__all__ = ["MLP", "Evaluation", "Tensor"]
+__all__ = ["MLP", "Evaluation"]

@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils.networks import Tensor
+from nnopt_utils.layout import Place
 from nnopt_utils.optimizers.tensors import TensorOptimizer
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -675,7 +675,7 @@ def steps_of(
     generator = np.random.default_rng(7)
     optimizer, size = make(), int(np.prod(shape))
     if isinstance(optimizer, TensorOptimizer):
-        optimizer.layout = [Tensor("W0" if len(shape) == 2 else "b0", shape, slice(0, size))]
+        optimizer.layout = [Place("W0" if len(shape) == 2 else "b0", shape, slice(0, size))]
     start = weights * generator.normal(size=size)
     theta = start.copy()
     optimizer.learning_rate = optimizer.learning_rate * faster

@@ -65,7 +65,7 @@ def test_error_signals_sum_to_the_bias_gradients(activation: str) -> None:
     x, y = generator.normal(size=(7, 6)), generator.integers(3, size=7)
     gradient = network.loss_and_gradient(x, y)[1]
     for delta, tensor in zip(error_signals(network, x, y), network.layout[1::2], strict=True):
-        np.testing.assert_allclose(delta.sum(axis=0), gradient[tensor.slice], rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(delta.sum(axis=0), gradient[tensor.where], rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])

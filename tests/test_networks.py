@@ -103,8 +103,8 @@ class TestOneVector:
         network = MLP(sizes, loss="mse")
         covered = np.zeros(network.n_parameters, int)
         for tensor in network.layout:
-            covered[tensor.slice] += 1
-            assert tensor.slice.stop - tensor.slice.start == math.prod(tensor.shape)
+            covered[tensor.where] += 1
+            assert tensor.where.stop - tensor.where.start == math.prod(tensor.shape)
         assert (covered == 1).all()
         names = [tensor.name for tensor in network.layout]
         assert names == [f"{kind}[{k}]" for k in range(len(sizes) - 1) for kind in ("weights", "biases")]
@@ -207,7 +207,7 @@ class TestGradient:
         network = MLP([3, 4, 2], "tanh", dtype="float64")
         x, y = make_data("cross_entropy")
         gradient = network.loss_and_gradient(x, y)[1]
-        gradient[network.layout[1].slice] *= 7  # the sum over samples instead of the mean, in one bias
+        gradient[network.layout[1].where] *= 7  # the sum over samples instead of the mean, in one bias
         assert not check_gradient(lambda theta: network.loss(x, y, theta), gradient, network.parameters.copy()).passed
 
     def test_mean_over_samples(self):
@@ -227,9 +227,9 @@ class TestGradient:
         squares = sum((W**2).sum() for W in plain.weights)
         assert value - value_0 == pytest.approx(0.15 * squares, rel=1e-12)
         for tensor, W in zip(plain.layout[0::2], plain.weights, strict=True):
-            np.testing.assert_allclose((g - g_0)[tensor.slice], 0.3 * W.ravel(), rtol=1e-9, atol=1e-15)
+            np.testing.assert_allclose((g - g_0)[tensor.where], 0.3 * W.ravel(), rtol=1e-9, atol=1e-15)
         for tensor in plain.layout[1::2]:
-            assert np.array_equal(g[tensor.slice], g_0[tensor.slice])
+            assert np.array_equal(g[tensor.where], g_0[tensor.where])
 
     def test_a_new_vector_each_time(self):
         network = MLP([3, 4, 2])

@@ -322,7 +322,7 @@ class TestBlocks:
 
 
 class TestClipping:
-    layout = (SimpleNamespace(slice=slice(0, 2)), SimpleNamespace(slice=slice(2, 5)))
+    layout = (SimpleNamespace(where=slice(0, 2)), SimpleNamespace(where=slice(2, 5)))
 
     def clipped(self, gradient, layout=None, **clip):
         theta = np.zeros(len(gradient))

@@ -28,7 +28,7 @@ from nnopt_utils.problems import (
 from nnopt_utils.schedules import CosineDecay, StepDecay
 
 LAYOUT = MLP([4, 6, 3, 2]).layout
-SIZE = LAYOUT[-1].slice.stop
+SIZE = LAYOUT[-1].where.stop
 
 CLASSES = {
     name: value

@@ -15,7 +15,7 @@ from nnopt_utils.optimizers import Adam, Optimizer
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("keras")]
 
 LAYOUT = MLP([4, 6, 2]).layout
-STEPS, SIZE = 200, LAYOUT[-1].slice.stop
+STEPS, SIZE = 200, LAYOUT[-1].where.stop
 KEPT = [1, 2, 30, 100, 101, 102, 150, 200]
 RATE_CHANGE = 100  # then a tenth of the rate
 
@@ -83,7 +83,7 @@ START = np.random.default_rng(7).normal(size=SIZE).astype(np.float32)
 
 
 def cut(vector: np.ndarray) -> list[np.ndarray]:
-    return [vector[..., t.slice].reshape(*vector.shape[:-1], *t.shape) for t in LAYOUT]
+    return [vector[..., t.where].reshape(*vector.shape[:-1], *t.shape) for t in LAYOUT]
 
 
 def segments() -> list[tuple[int, int]]:

@@ -41,7 +41,7 @@ from nnopt_utils.optimizers import (
 STEPS = 60
 RATES = [0.04 * (1.0 + 0.6 * math.cos(0.3 * t)) for t in range(STEPS)]
 LAYOUT = MLP([4, 6, 3, 2]).layout
-SIZE = LAYOUT[-1].slice.stop
+SIZE = LAYOUT[-1].where.stop
 
 adam_like = {"beta_1": 0.85, "beta_2": 0.97}
 mus = [0.9 * (1 - 0.5 * 0.96 ** (t / 250)) for t in range(1, STEPS + 2)]
@@ -183,7 +183,7 @@ class TestCoordinateRules:
 
 
 def cut(vector: np.ndarray) -> list[np.ndarray]:
-    return [vector[t.slice].reshape(t.shape) for t in LAYOUT]
+    return [vector[t.where].reshape(t.shape) for t in LAYOUT]
 
 
 def with_layout(optimizer: Optimizer) -> Optimizer:
@@ -204,7 +204,7 @@ class TestTensorRules:
     def test_lamb_from_zero(self):
         """A tensor of zeros has the ratio 1, and so has a step of zeros."""
         start, gradients = np.zeros(SIZE), self.gradients.copy()
-        gradients[:, LAYOUT[2].slice] = 0.0
+        gradients[:, LAYOUT[2].where] = 0.0
         expected = paper.lamb(cut(start), [cut(g) for g in gradients], RATES, epsilon=1e-6, decay=0.0, **adam_like)
         assert_same(path_of(with_layout(LAMB(0.04, **adam_like)), start, gradients, RATES), expected)
 
@@ -228,7 +228,7 @@ class TestTensorRules:
         )
         path = path_of(optimizer, self.start, self.gradients, RATES)
         for tensor in LAYOUT:
-            start, gradients = self.start[tensor.slice], self.gradients[:, tensor.slice]
+            start, gradients = self.start[tensor.where], self.gradients[:, tensor.where]
             if tensor.name in ("weights[0]", "weights[1]"):
                 matrices = [g.reshape(tensor.shape) for g in gradients]
                 expected = paper.muon_matrix(start.reshape(tensor.shape), matrices, RATES, 0.95, nesterov, decay)
@@ -236,7 +236,7 @@ class TestTensorRules:
                 half = [rate / 2 for rate in RATES]
                 told = {"beta_1": 0.9, "beta_2": 0.95, "epsilon": 1e-8, "decay": decay}
                 expected = by_coordinate(paper.adam, start, gradients, half, **told)
-            np.testing.assert_allclose(path[:, tensor.slice], expected, rtol=1e-9, atol=1e-11)
+            np.testing.assert_allclose(path[:, tensor.where], expected, rtol=1e-9, atol=1e-11)
 
     def test_newton_schulz_lands_between_0_68_and_1_13(self):
         """Jordan 2024: where five steps lead singular values from 0.01 to 1 of a matrix of norm 1."""

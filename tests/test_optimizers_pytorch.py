@@ -62,7 +62,7 @@ def error(case: str, convention: str = "pytorch", only: tuple[str, ...] = ()) ->
     ours, theirs = np.array(path)[RECORDED["kept_steps"] - 1], RECORDED[case]
     assert ours.dtype == theirs.dtype == dtype
     relative = np.abs(ours.astype(float) - theirs) / (1e-3 + np.abs(theirs))
-    return max(float(relative[:, t.slice].max()) for t in LAYOUT if not only or t.name in only)
+    return max(float(relative[:, t.where].max()) for t in LAYOUT if not only or t.name in only)
 
 
 @pytest.mark.parametrize("case", sorted(set(CASES) - {"muon_bfloat16", "muon_rms"}))

@@ -119,7 +119,7 @@ class TestBatches:
     def batches(self, n=10, batch_size=4, epochs=3, **options):
         seen = []
         network = MLP([n, 1], loss="mse", initializer="zeros")
-        weights = network.layout[0].slice
+        weights = network.layout[0].where
 
         def note(step):
             seen.append((step.epoch, step.number, frozenset(np.flatnonzero(step.gradient[weights]))))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnopt_utils._validation import check_number
-from nnopt_utils.networks import Tensor
+from nnopt_utils.layout import Place
 from nnopt_utils.optimizers.base import Schedule
 from nnopt_utils.optimizers.tensors import TensorOptimizer
 
@@ -179,13 +179,13 @@ class Adafactor(TensorOptimizer):
         }
         return {name: (size,) for name, size in sizes.items() if size}
 
-    def _slots_of(self, tensor: Tensor) -> list[np.ndarray]:
+    def _slots_of(self, tensor: Place) -> list[np.ndarray]:
         assert self._shape is not None
         names = ("row", "column") if len(tensor.shape) == 2 else ("v",)
         earlier = [
             other
             for other in self.tensors(self._shape)
-            if len(other.shape) == len(tensor.shape) and other.slice.start < tensor.slice.start
+            if len(other.shape) == len(tensor.shape) and other.where.start < tensor.where.start
         ]
         starts = [sum(other.shape[axis] for other in earlier) for axis in range(len(names))]
         return [self.state[n][s : s + size] for n, s, size in zip(names, starts, tensor.shape, strict=True)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnopt_utils._memory import aligned_copy
 from nnopt_utils._validation import check_array, check_choice, check_finite, check_integer, check_number, describe
-from nnopt_utils.networks import Tensor
+from nnopt_utils.layout import Place
 
 CONVENTIONS = ("paper", "keras", "pytorch")
 Schedule = Callable[[int], float]
@@ -87,7 +87,7 @@ class Optimizer(ABC):
         if gradient_accumulation_steps is not None:
             check_integer("gradient_accumulation_steps", gradient_accumulation_steps, low=1)
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self.layout: Sequence[Tensor] | None = None
+        self.layout: Sequence[Place] | None = None
         self.t = 0
         self.state: dict[str, np.ndarray] = {}
         self.scalars: dict[str, float] = {}
@@ -262,7 +262,7 @@ class Optimizer(ABC):
         if self.clipnorm is not None:
             if self.layout is None:
                 return _scaled_to_norm(gradient, self.clipnorm)
-            return np.concatenate([_scaled_to_norm(gradient[t.slice], self.clipnorm) for t in self.layout])
+            return np.concatenate([_scaled_to_norm(gradient[t.where], self.clipnorm) for t in self.layout])
         return gradient
 
     # -- looking at it, saving it ----------------------------------------------------------------------
@@ -306,7 +306,7 @@ class Optimizer(ABC):
         """
         self._check_state(state)
         layout = state["layout"]
-        layout = layout and [Tensor(name, tuple(shape), slice(start, stop)) for name, shape, start, stop in layout]
+        layout = layout and [Place(name, tuple(shape), slice(start, stop)) for name, shape, start, stop in layout]
         shape = None if state["shape"] is None else tuple(state["shape"])
         slots = self._checked_slots(state["slots"], shape, layout)
         scalars = self._checked_scalars(state["scalars"])
@@ -335,7 +335,7 @@ class Optimizer(ABC):
         return {name: check_number(f"state[{name!r}]", value) for name, value in scalars.items()}
 
     def _checked_slots(
-        self, slots: dict[str, np.ndarray], shape: tuple[int, ...] | None, layout: Sequence[Tensor] | None
+        self, slots: dict[str, np.ndarray], shape: tuple[int, ...] | None, layout: Sequence[Place] | None
     ) -> dict[str, np.ndarray]:
         if shape is None:
             return {}
@@ -349,8 +349,8 @@ class Optimizer(ABC):
         return {name: check_array(f"state[{name!r}]", slots[name], shape=shapes[name]) for name in shapes}
 
 
-def _tensor_as_tuple(tensor: Tensor) -> tuple[str, tuple[int, ...], int, int]:
-    return tensor.name, tensor.shape, tensor.slice.start, tensor.slice.stop
+def _tensor_as_tuple(tensor: Place) -> tuple[str, tuple[int, ...], int, int]:
+    return tensor.name, tensor.shape, tensor.where.start, tensor.where.stop
 
 
 def _scaled_to_norm(gradient: np.ndarray, limit: float) -> np.ndarray:

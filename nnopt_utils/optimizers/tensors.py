@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnopt_utils.networks import Tensor
+from nnopt_utils.layout import Place
 from nnopt_utils.optimizers.base import Optimizer
 
 
@@ -19,26 +19,25 @@ class TensorOptimizer(Optimizer):
     ``optimizer.layout``, which ``fit`` sets; without a layout θ is one vector.
     """
 
-    tensor: Tensor
+    tensor: Place
 
-    def tensors(self, shape: tuple[int, ...]) -> Sequence[Tensor]:
+    def tensors(self, shape: tuple[int, ...]) -> Sequence[Place]:
         """Return the tensors that a θ of this shape consists of."""
-        return self.layout or [Tensor("theta", shape, slice(0, math.prod(shape)))]
+        return self.layout or [Place("theta", shape, slice(0, math.prod(shape)))]
 
     def _walk(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         for tensor in self.tensors(theta.shape):
             self.tensor = tensor
-            here, shape = tensor.slice, tensor.shape
-            self._update_part(theta[here].reshape(shape), gradient[here].reshape(shape), self._slots_of(tensor))
+            self._update_part(tensor.of(theta), tensor.of(gradient), self._slots_of(tensor))
 
-    def _slots_of(self, tensor: Tensor) -> list[np.ndarray]:
-        return [self.state[name][tensor.slice].reshape(tensor.shape) for name in self.slots]
+    def _slots_of(self, tensor: Place) -> list[np.ndarray]:
+        return [tensor.of(self.state[name]) for name in self.slots]
 
     def _check_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         super()._check_step(theta, gradient)
-        covered = [(t.slice.start, t.slice.stop) for t in self.tensors(theta.shape)]
+        covered = [(t.where.start, t.where.stop) for t in self.tensors(theta.shape)]
         if [0, *(stop for _, stop in covered)] != [*(start for start, _ in covered), theta.size]:
             raise ValueError(
-                f"layout: got tensors of {sum(t.slice.stop - t.slice.start for t in self.tensors(theta.shape)):,} "
+                f"layout: got tensors of {sum(t.size for t in self.tensors(theta.shape)):,} "
                 f"parameters; expected the layout of theta's {theta.size:,}, one tensor after the other"
             )
