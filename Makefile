@@ -81,7 +81,7 @@ nbval: .venv/.dev ## Run every notebook and compare its outputs with the committ
 	$(TEST_ENV) $(BIN)/python -m pytest -p no:warnings --nbval --nbval-current-env --nbval-cell-timeout=120 \
 		--nbval-sanitize-with=tests/nbval_sanitize.cfg -n $(JOBS) --dist loadfile notebooks/
 
-notebooks: .venv/.dev ## Write and execute the notebooks from chapters/ (one of them: CHAPTER=04)
+notebooks: .venv/.dev ## Write and execute the notebooks from the texts of the chapters (one of them: CHAPTER=04)
 	$(TEST_ENV) $(BIN)/python -m tools.notebooks $(if $(CHAPTER),--chapter $(CHAPTER))
 
 bench: .venv/.dev ## Measure what is fast, against what, by which ratio
@@ -101,7 +101,7 @@ lock: ## Compile requirements.txt and requirements-dev.txt anew from pyproject.t
 	cp requirements.txt requirements-dev.txt  # uv keeps the versions it finds in the output file: one set for both
 	echo '-e .[dev]' | $(LOCK) requirements-dev.txt
 
-format: .venv/.dev ## Format the code (not the notebooks: change their twins in chapters/)
+format: .venv/.dev ## Format the code (not the notebooks: change the texts they are built from)
 	$(BIN)/ruff check --fix --extend-exclude '*.ipynb'
 	$(BIN)/ruff format
 

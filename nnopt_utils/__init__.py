@@ -8,8 +8,7 @@ changes θ in place. Import what you need from the modules::
     from nnopt_utils.optimizers import SGD
     from nnopt_utils.training import fit
 
-Read them in this order: ``datasets``, ``networks``, ``losses``, ``optimizers``, ``schedules``,
-``training``, ``history``, ``plotting``; ``problems`` uses the same optimizers.
+``docs/architecture.md`` draws in which order they read. ``nnopt_utils.course`` holds the chapters and their engines.
 """
 
 __version__ = "0.1.0"

@@ -1,9 +1,12 @@
-"""The library reads in one direction, and importing it is light."""
+"""Modules read in one direction: the library's floors as `docs/architecture.md` draws them, and the course above.
+
+Looked at are modules, not packages, and every import: at a module's top, inside functions, for types.
+"""
 
 from __future__ import annotations
 
 import ast
-import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,144 +16,231 @@ import pytest
 import nnopt_utils
 
 PACKAGE = Path(nnopt_utils.__file__).parent
-
-# No module imports from its right. Modules side by side in one entry do not import each other.
-ORDER: list[set[str]] = [
-    {"_memory", "_validation", "layout"},
-    {"datasets"},
-    {"activations"},
-    {"initializers"},
-    {"losses"},
-    {"networks"},
-    {"gradients"},
-    {"schedules"},
-    {"optimizers"},
-    {"problems"},
-    {"history"},
-    {"training"},
-    {"line_search"},
-    {"experiments"},
-    {"keras_bridge", "second_order", "parallel", "compression"},
-    {"plotting"},
-]
-# Used by chapters only: nothing but each other imports them.
-FOR_CHAPTERS = {"checks", "quizzes", "explorers", "display"}
-# Commands: nothing imports them but the command line.
-COMMANDS = {"doctor", "compare", "__main__"}
+ROOT = PACKAGE.parent
 
 # What no module may load, and the modules that are about it.
 HEAVY = ("tensorflow", "keras", "torch", "scipy", "sklearn", "jax", "joblib", "dask", "distributed")
 MAY_BE_HEAVY = {"nnopt_utils.keras_bridge"}
 
 
-def modules() -> list[str]:
-    """The top-level names in the package: ``networks.py`` and ``optimizers/`` are ``networks`` and ``optimizers``."""
-    return sorted(module.name for module in pkgutil.iter_modules([str(PACKAGE)]))
+# --- what is imported -----------------------------------------------------------------------------------------------
 
 
-def sources(module: str) -> list[Path]:
-    folder = PACKAGE / module
-    return sorted(folder.rglob("*.py")) if folder.is_dir() else [PACKAGE / f"{module}.py"]
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(source: str, parents: tuple[str, ...] = ("nnopt_utils",)) -> set[str]:
-    """The top-level modules of the package that a source imports anywhere: at its top, in functions, for types.
+SOURCES = {module_name(path): path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+PACKAGES = {module_name(path) for path in PACKAGE.rglob("__init__.py")}
 
-    ``parents`` is the package that the source is in, for its relative imports.
+
+def imported(source: str, package: str = "nnopt_utils") -> set[str]:
+    """The dotted names of this package that a source imports, wherever in the source it does.
+
+    ``package`` is the package that the source is in, for its relative imports.
     """
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")
             base = ".".join(parents[: len(parents) - node.level + 1]) if node.level else ""
             origin = ".".join(filter(None, [base, node.module]))
             names.update(f"{origin}.{alias.name}" for alias in node.names)
-    own = [name.split(".") for name in names if name.startswith("nnopt_utils.")]
-    return {name[1] for name in own}
+    return {name for name in names if name == "nnopt_utils" or name.startswith("nnopt_utils.")}
+
+
+def modules_of(names: set[str], known: set[str]) -> set[str]:
+    """The modules behind dotted names: ``a.b.f`` of a module ``a.b`` is ``a.b``."""
+    found = set()
+    for name in names:
+        while name not in known and "." in name:
+            name = name.rpartition(".")[0]
+        found.add(name)
+    return found & known
 
 
 def imports_of(module: str) -> set[str]:
-    found: set[str] = set()
-    for path in sources(module):
-        parents = ("nnopt_utils", *path.relative_to(PACKAGE).parent.parts)
-        found |= imported(path.read_text(encoding="utf-8"), parents)
-    return found & set(modules()) - {module}
+    package = module if module in PACKAGES else module.rpartition(".")[0]
+    return modules_of(imported(SOURCES[module], package), set(SOURCES)) - {module}
 
 
-def violations(module: str, imports: set[str]) -> list[str]:
-    """Say which imports of a module the rules forbid."""
-    rank = {name: position for position, names in enumerate(ORDER) for name in names}
-    if module in COMMANDS:
-        allowed = set(rank) | COMMANDS
-    elif module in FOR_CHAPTERS:
-        allowed = set(rank) | FOR_CHAPTERS
-    else:
-        allowed = {name for name in rank if rank[name] < rank[module]}
-    return [f"{module} imports {name}" for name in sorted(imports - allowed)]
+GRAPH = {module: imports_of(module) for module in SOURCES}
 
 
-def test_every_module_has_its_place():
-    known = set().union(*ORDER) | FOR_CHAPTERS | COMMANDS
-    assert set(modules()) <= known, f"put into ORDER, FOR_CHAPTERS or COMMANDS: {sorted(set(modules()) - known)}"
+def floor_name(module: str) -> str:
+    """The top-level name that the drawing has: ``nnopt_utils.optimizers.adam`` is on the floor ``optimizers``."""
+    return module.split(".")[1] if "." in module else ""
 
 
-@pytest.mark.parametrize("module", modules())
-def test_no_module_imports_from_its_right(module):
-    assert violations(module, imports_of(module)) == []
+# --- the drawing ----------------------------------------------------------------------------------------------------
+
+
+def drawing() -> str:
+    """The block of docs/architecture.md that says the order."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = text.split("## The library reads in one direction", 1)[1]
+    match = re.search(r"```\n(.*?)```", section, re.DOTALL)
+    assert match
+    return match[1]
+
+
+def floors() -> list[set[str]]:
+    """One set of names a line of the drawing, from the ground up; names on one floor do not import each other.
+
+    An arrow in a line divides it into floors; what stands after a colon is an explanation.
+    """
+    found = []
+    for line in drawing().strip().splitlines():
+        names = line.split(":")[0]
+        found += [set(re.findall(r"\w+", floor)) for floor in names.split("→")]
+    return [floor for floor in found if floor]
+
+
+def forbidden(module: str, imports: set[str], order: list[set[str]]) -> list[str]:
+    """Say which imports of a module the order forbids."""
+    rank = {name: position for position, floor in enumerate(order) for name in floor}
+    own = floor_name(module)
+    return [
+        f"{module} imports {name}"
+        for name in sorted(imports)
+        if floor_name(name) not in ("", own) and not rank[floor_name(name)] < rank[own]
+    ]
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """A circle of imports, if there is one: modules that need each other."""
+    state: dict[str, str] = {}
+
+    def visit(module: str, path: list[str]) -> list[str]:
+        state[module] = "open"
+        for other in sorted(graph.get(module, ())):
+            if state.get(other) == "open":
+                return [*path[path.index(other) :], other]
+            if other not in state and (found := visit(other, [*path, other])):
+                return found
+        state[module] = "done"
+        return []
+
+    return next((found for module in sorted(graph) if module not in state and (found := visit(module, [module]))), [])
+
+
+# --- the rules ------------------------------------------------------------------------------------------------------
+
+
+def test_every_module_stands_in_the_drawing_and_nothing_else_does():
+    drawn = [name for floor in floors() for name in floor]
+    there = {floor_name(module) for module in SOURCES} - {""}
+    planned = {"second_order", "parallel", "compression"}
+    assert len(drawn) == len(set(drawn)), "a name stands twice in the drawing of docs/architecture.md"
+    assert there == set(drawn) - planned, "docs/architecture.md draws the order of all modules"
+
+
+@pytest.mark.parametrize("module", sorted(SOURCES))
+def test_no_module_imports_what_stands_above_or_beside_it(module: str):
+    assert forbidden(module, GRAPH[module], floors()) == []
+
+
+def test_the_library_never_imports_the_course():
+    library = {module for module in SOURCES if not module.startswith("nnopt_utils.course")}
+    assert len(library) > 50
+    assert {m: sorted(i) for m in library if (i := {n for n in GRAPH[m] if n.startswith("nnopt_utils.course")})} == {}
+
+
+def test_no_chapter_imports_another_nor_an_engine_a_chapter():
+    chapter = re.compile(r"nnopt_utils\.course\.(ch\d\d_\w+)")
+    for module, imports in GRAPH.items():
+        own = chapter.match(module)
+        others = {match[1] for name in imports if (match := chapter.match(name))} - ({own[1]} if own else set())
+        assert not others, f"{module} imports the chapter {others}"
+
+
+def test_there_is_no_circle():
+    assert circle(GRAPH) == []
 
 
 def test_the_package_itself_imports_no_module():
-    assert imported((PACKAGE / "__init__.py").read_text(encoding="utf-8")) == set()
+    assert GRAPH["nnopt_utils"] == set()
+
+
+@pytest.mark.parametrize("path", ["CONTRIBUTING.md", "docs/architecture.md", "nnopt_utils/__init__.py"])
+def test_the_order_is_stated_once(path: str):
+    """Other texts refer to the drawing; a second one could say something else."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if path == "docs/architecture.md":
+        text = text.replace(drawing(), "")
+    assert "→ networks" not in text and "networks →" not in text
+
+
+# --- the rules tell right from wrong --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("source", "parents", "expected"),
+    ("source", "package", "expected"),
     [
-        ("from nnopt_utils.training import fit", ("nnopt_utils",), {"training"}),
-        ("from nnopt_utils import plotting, losses", ("nnopt_utils",), {"plotting", "losses"}),
-        ("import nnopt_utils.optimizers.base as b", ("nnopt_utils",), {"optimizers"}),
-        ("from .training import fit", ("nnopt_utils",), {"training"}),
-        ("from . import history", ("nnopt_utils",), {"history"}),
-        ("from .base import Optimizer", ("nnopt_utils", "optimizers"), {"optimizers"}),
-        ("from ..schedules import Constant", ("nnopt_utils", "optimizers"), {"schedules"}),
-        ("def f():\n    from nnopt_utils.problems import Quadratic", ("nnopt_utils",), {"problems"}),
-        ("import numpy as np\nfrom numpy.linalg import norm", ("nnopt_utils",), set()),
+        ("from nnopt_utils.training import fit", "nnopt_utils", {"nnopt_utils.training.fit"}),
+        ("from nnopt_utils import plotting, losses", "nnopt_utils", {"nnopt_utils.plotting", "nnopt_utils.losses"}),
+        ("import nnopt_utils.optimizers.base as b", "nnopt_utils", {"nnopt_utils.optimizers.base"}),
+        ("from .training import fit", "nnopt_utils", {"nnopt_utils.training.fit"}),
+        ("from . import history", "nnopt_utils", {"nnopt_utils.history"}),
+        ("from .base import Optimizer", "nnopt_utils.optimizers", {"nnopt_utils.optimizers.base.Optimizer"}),
+        ("from ..schedules import Constant", "nnopt_utils.optimizers", {"nnopt_utils.schedules.Constant"}),
+        ("def f():\n    from nnopt_utils.problems import X", "nnopt_utils", {"nnopt_utils.problems.X"}),
+        ("if TYPE_CHECKING:\n    import nnopt_utils.losses", "nnopt_utils", {"nnopt_utils.losses"}),
+        ("import numpy as np\nfrom numpy.linalg import norm", "nnopt_utils", set()),
     ],
 )
-def test_imports_are_found_in_every_form(source, parents, expected):
-    assert imported(source, parents) == expected
+def test_imports_are_found_in_every_form(source: str, package: str, expected: set[str]):
+    assert imported(source, package) == expected
+
+
+def test_names_are_traced_to_their_modules():
+    known = {"nnopt_utils", "nnopt_utils.optimizers", "nnopt_utils.optimizers.base"}
+    names = {"nnopt_utils.optimizers.base.Optimizer", "nnopt_utils.optimizers.Adam"}
+    assert modules_of(names, known) == {"nnopt_utils.optimizers.base", "nnopt_utils.optimizers"}
 
 
 @pytest.mark.parametrize(
     ("module", "imports", "wrong"),
     [
-        ("optimizers", {"schedules", "_validation"}, []),
-        ("optimizers", {"training"}, ["optimizers imports training"]),
-        ("losses", {"networks"}, ["losses imports networks"]),
-        ("second_order", {"compression"}, ["second_order imports compression"]),
-        ("plotting", {"display"}, ["plotting imports display"]),
-        ("checks", {"quizzes", "plotting"}, []),
-        ("checks", {"doctor"}, ["checks imports doctor"]),
-        ("training", {"doctor"}, ["training imports doctor"]),
-        ("__main__", {"doctor"}, []),
+        ("nnopt_utils.networks", {"nnopt_utils.losses"}, []),
+        ("nnopt_utils.losses", {"nnopt_utils.networks"}, ["nnopt_utils.losses imports nnopt_utils.networks"]),
+        (
+            "nnopt_utils.optimizers.adam",
+            {"nnopt_utils.training", "nnopt_utils.optimizers.base"},
+            ["nnopt_utils.optimizers.adam imports nnopt_utils.training"],
+        ),
+        (
+            "nnopt_utils.plotting.runs",
+            {"nnopt_utils.course.tables"},
+            ["nnopt_utils.plotting.runs imports nnopt_utils.course.tables"],
+        ),
+        ("nnopt_utils.course.ch04_gradient_descent.figures", {"nnopt_utils.plotting"}, []),
+        ("nnopt_utils.__main__", {"nnopt_utils.doctor"}, []),
     ],
 )
-def test_the_rules_tell_right_from_wrong(module, imports, wrong):
-    assert violations(module, imports) == wrong
+def test_the_order_tells_right_from_wrong(module: str, imports: set[str], wrong: list[str]):
+    assert forbidden(module, imports, floors()) == wrong
 
+
+def test_a_circle_is_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+# --- importing is light ---------------------------------------------------------------------------------------------
 
 # Imports each module in turn and prints the heavy packages that it brought along.
 PROBE = """
-import importlib, pkgutil, sys
+import importlib, sys
 import nnopt_utils
 print("nnopt_utils", *[name for name in {light!r} if name in sys.modules], sep="\\t")
-for module in pkgutil.walk_packages(nnopt_utils.__path__, "nnopt_utils."):
-    if module.name.endswith("__main__") or module.name in {skipped!r}:
-        continue
-    importlib.import_module(module.name)
+for module in {modules!r}:
+    importlib.import_module(module)
     heavy = [name for name in {heavy!r} if name in sys.modules]
-    print(module.name, *heavy, sep="\\t")
+    print(module, *heavy, sep="\\t")
     for name in heavy:
         del sys.modules[name]
 """
@@ -158,9 +248,10 @@ for module in pkgutil.walk_packages(nnopt_utils.__path__, "nnopt_utils."):
 
 def test_importing_is_light():
     """In a fresh process: the package loads nothing, and no module loads a heavy package."""
-    probe = PROBE.format(heavy=HEAVY, light=(*HEAVY, "numpy", "matplotlib"), skipped=MAY_BE_HEAVY)
-    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=PACKAGE.parent, timeout=120)
+    modules = sorted(m for m in SOURCES if m not in MAY_BE_HEAVY | {"nnopt_utils", "nnopt_utils.__main__"})
+    probe = PROBE.format(heavy=HEAVY, light=(*HEAVY, "numpy", "matplotlib"), modules=modules)
+    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, timeout=120)
     assert run.returncode == 0, run.stderr
     brought = {name: heavy for name, *heavy in (line.split("\t") for line in run.stdout.splitlines())}
-    assert {f"nnopt_utils.{module}" for module in modules()} - MAY_BE_HEAVY - {"nnopt_utils.__main__"} <= set(brought)
+    assert set(brought) == {"nnopt_utils", *modules}
     assert {name: heavy for name, heavy in brought.items() if heavy} == {}

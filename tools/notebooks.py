@@ -126,7 +126,7 @@ def _write_twin(pair: Pair, force: bool) -> str:
     if newer and not force:
         raise TwinError("the twin is newer than the notebook and would be lost; --force writes it all the same")
     text = format_twin(read_notebook(pair.notebook), pair.notebook.name)
-    pair.twin.parent.mkdir(exist_ok=True)
+    pair.twin.parent.mkdir(parents=True, exist_ok=True)
     pair.twin.write_text(text, encoding="utf-8", newline="\n")
     return f"twin written; now build it: python -m tools.notebooks --chapter {pair.name}"
 

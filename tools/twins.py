@@ -1,4 +1,4 @@
-"""The two copies of a chapter: ``chapters/NN_name.md``, the twin that authors edit, and ``notebooks/NN_name.ipynb``.
+"""The two copies of a chapter: its text, ``course/chNN_name/chapter.md``, and ``notebooks/NN_name.ipynb``.
 
 A twin says what the cells are: type, source, tags, and whether the source is hidden. A notebook adds ids and outputs.
 """
@@ -17,6 +17,7 @@ import nbformat
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[1]
+COURSE = Path("nnopt_utils") / "course"
 
 FRONT_MATTER = """---
 jupytext:
@@ -57,13 +58,13 @@ def find_pairs(root: Path = ROOT, chapters: Sequence[str] = ()) -> list[Pair]:
     """Every chapter of which at least one copy exists, in order.
 
     Args:
-        root: the folder that holds ``chapters/`` and ``notebooks/``.
+        root: the folder of the repository.
         chapters: numbers (``"04"``, ``"4"``) or names to keep; empty keeps all.
 
     Raises:
         TwinError: a chapter was asked for that does not exist.
     """
-    stems = {path.stem for path in (root / "chapters").glob("*.md")}
+    stems = {path.parent.name.removeprefix("ch") for path in (root / COURSE).glob("ch[0-9][0-9]_*/chapter.md")}
     stems |= {path.stem for path in (root / "notebooks").glob("*.ipynb")}
     if chapters:
         asked = {wanted: {stem for stem in stems if _is_chapter(stem, wanted)} for wanted in chapters}
@@ -71,11 +72,17 @@ def find_pairs(root: Path = ROOT, chapters: Sequence[str] = ()) -> list[Pair]:
             if not found:
                 raise TwinError(f"no chapter {wanted!r}; there are: {', '.join(sorted(stems)) or 'none'}")
         stems = set().union(*asked.values())
-    return [Pair(s, root / "chapters" / f"{s}.md", root / "notebooks" / f"{s}.ipynb") for s in sorted(stems)]
+    return [pair_of(stem, root) for stem in sorted(stems)]
+
+
+def pair_of(name: str, root: Path = ROOT) -> Pair:
+    """Return where the two copies of the chapter ``NN_name`` are, or will be."""
+    return Pair(name, root / COURSE / f"ch{name}" / "chapter.md", root / "notebooks" / f"{name}.ipynb")
 
 
 def _is_chapter(stem: str, wanted: str) -> bool:
-    wanted = Path(wanted).stem
+    path = Path(wanted)
+    wanted = (path.parent.name if path.stem == "chapter" else path.stem).removeprefix("ch")
     return stem == wanted or stem.split("_")[0] == (wanted.zfill(2) if wanted.isdigit() else wanted)
 
 

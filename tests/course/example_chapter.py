@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from tools.normalise import normalise
-from tools.twins import Pair, TwinError, assign_ids, format_twin
+from tools.twins import Pair, TwinError, assign_ids, format_twin, pair_of
 
 EXERCISES = {"04.rate", "04.step", "04.run", "03.other"}
 QUESTIONS = {"04.1", "04.2", "04.3", "03.1"}
@@ -118,9 +118,9 @@ def _example_notebook() -> NotebookNode:
 
 def write_example(notebook: NotebookNode, root: Path) -> Pair:
     """Write both copies; of a notebook that has no twin, only the notebook."""
-    pair = Pair("04_example", root / "chapters" / "04_example.md", root / "notebooks" / "04_example.ipynb")
+    pair = pair_of("04_example", root)
     for path in (pair.twin, pair.notebook):
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     pair.notebook.write_text(nbformat.v4.writes(notebook), encoding="utf-8")
     try:
         pair.twin.write_text(format_twin(notebook), encoding="utf-8")

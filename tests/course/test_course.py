@@ -1,13 +1,15 @@
 """Every chapter keeps every rule."""
 
 import pytest
-from rules import RULES, Chapter, load_chapters
+from rules import RULES
+
+from tools.chapter import Chapter, load_chapters
 
 CHAPTERS = load_chapters()
 
 
 def test_there_are_chapters():
-    assert CHAPTERS, "no chapter in chapters/ or notebooks/"
+    assert CHAPTERS, "no chapter in nnopt_utils/course/ or notebooks/"
 
 
 def test_numbers_are_unique():

@@ -1,0 +1,24 @@
+"""The course: the engines that chapters use, and a folder for each chapter. The library imports none of it.
+
+>>> from nnopt_utils.course import check
+>>> check("04.gradient_descent_step", lambda theta, gradient, learning_rate: theta - learning_rate * gradient)
+04.gradient_descent_step: correct.
+"""
+
+from nnopt_utils.course.exercises.checker import EXERCISES, check
+from nnopt_utils.course.explorers import explore, log_slider
+from nnopt_utils.course.quizzes import QUESTIONS, quiz
+from nnopt_utils.course.tables import LiteratureRow, literature_table, show_source, table
+
+__all__ = [
+    "EXERCISES",
+    "QUESTIONS",
+    "LiteratureRow",
+    "check",
+    "explore",
+    "literature_table",
+    "log_slider",
+    "quiz",
+    "show_source",
+    "table",
+]

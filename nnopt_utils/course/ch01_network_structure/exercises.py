@@ -1,0 +1,426 @@
+"""Exercises of chapter 01: network structure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from nnopt_utils.course.exercises import Exercise, Mistake
+
+Function = Callable[[np.ndarray], np.ndarray]
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+# -- 01.forward_layer --------------------------------------------------------------------------------------
+
+
+def forward_layer(a: np.ndarray, W: np.ndarray, b: np.ndarray, activation: Function) -> np.ndarray:
+    return activation(a @ W + b)
+
+
+def _layer_with_one_bias(a: np.ndarray, W: np.ndarray, b: np.ndarray, activation: Function) -> np.ndarray:
+    return activation(a @ W + b[0])
+
+
+def layer_cases() -> list[tuple]:
+    generator = np.random.default_rng(1)
+    return [
+        (generator.normal(size=(4, 2)), generator.normal(size=(2, 3)), generator.normal(size=3), np.tanh),
+        (generator.normal(size=(3, 3)), generator.normal(size=(3, 3)), generator.normal(size=3), _shifted),
+    ]
+
+
+def _shifted(z: np.ndarray) -> np.ndarray:
+    """Neither odd nor zero at zero, so that no slip hides."""
+    return np.exp(-z) / (1 + np.exp(-z)) + 0.1 * z
+
+
+# -- 01.count_parameters -----------------------------------------------------------------------------------
+
+
+def count_parameters(layer_sizes: Sequence[int]) -> int:
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(layer_sizes))
+
+
+def _weights_only(layer_sizes: Sequence[int]) -> int:
+    return sum(fan_in * fan_out for fan_in, fan_out in pairwise(layer_sizes))
+
+
+# -- 01.forward_from_theta ---------------------------------------------------------------------------------
+
+
+def forward_from_theta(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> np.ndarray:
+    a, start = x, 0
+    for k, (fan_in, fan_out) in enumerate(pairwise(layer_sizes)):
+        W = theta[start : start + fan_in * fan_out].reshape(fan_in, fan_out)
+        start += fan_in * fan_out
+        b = theta[start : start + fan_out]
+        start += fan_out
+        z = a @ W + b
+        a = z if k == len(layer_sizes) - 2 else np.maximum(z, 0)
+    return a
+
+
+def _unpack(theta: np.ndarray, layer_sizes: Sequence[int]) -> list[Pair]:
+    tensors, start = [], 0
+    for fan_in, fan_out in pairwise(layer_sizes):
+        middle = start + fan_in * fan_out
+        tensors.append((theta[start:middle].reshape(fan_in, fan_out), theta[middle : middle + fan_out]))
+        start = middle + fan_out
+    return tensors
+
+
+def _run(tensors: list[Pair], x: np.ndarray) -> np.ndarray:
+    for k, (W, b) in enumerate(tensors):
+        z = x @ W + b
+        x = z if k == len(tensors) - 1 else np.maximum(z, 0)
+    return x
+
+
+def _relu_on_output(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> np.ndarray:
+    return np.maximum(forward_from_theta(theta, layer_sizes, x), 0)
+
+
+def _no_activation(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> np.ndarray:
+    for W, b in _unpack(theta, layer_sizes):
+        x = x @ W + b
+    return x
+
+
+def _no_biases(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> np.ndarray:
+    return _run([(W, 0 * b) for W, b in _unpack(theta, layer_sizes)], x)
+
+
+def _rows_of_outputs(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> np.ndarray:
+    return _run([(W.reshape(W.shape[::-1]).T, b) for W, b in _unpack(theta, layer_sizes)], x)
+
+
+def _biases_first(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> np.ndarray:
+    tensors, start = [], 0
+    for fan_in, fan_out in pairwise(layer_sizes):
+        middle = start + fan_out
+        stop = middle + fan_in * fan_out
+        tensors.append((theta[middle:stop].reshape(fan_in, fan_out), theta[start:middle]))
+        start = stop
+    return _run(tensors, x)
+
+
+def _weights_before_all_biases(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> np.ndarray:
+    tensors, start, bias_start = [], 0, _weights_only(layer_sizes)
+    for fan_in, fan_out in pairwise(layer_sizes):
+        stop = start + fan_in * fan_out
+        tensors.append((theta[start:stop].reshape(fan_in, fan_out), theta[bias_start : bias_start + fan_out]))
+        start, bias_start = stop, bias_start + fan_out
+    return _run(tensors, x)
+
+
+def _never_past_the_biases(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> np.ndarray:
+    tensors, start = [], 0
+    for fan_in, fan_out in pairwise(layer_sizes):
+        stop = start + fan_in * fan_out
+        tensors.append((theta[start:stop].reshape(fan_in, fan_out), theta[stop : stop + fan_out]))
+        start = stop
+    return _run(tensors, x)
+
+
+def theta_cases() -> list[tuple]:
+    generator = np.random.default_rng(2)
+    cases = []
+    for sizes, n in (([3, 4, 2], 5), ([2, 3, 3, 1], 4)):
+        theta = generator.normal(size=count_parameters(sizes))
+        cases.append((theta, sizes, generator.normal(size=(n, sizes[0]))))
+    return cases
+
+
+# -- 01.initial_weights ------------------------------------------------------------------------------------
+
+
+def initial_weights(fan_in: int, fan_out: int, activation: str, generator: np.random.Generator) -> np.ndarray:
+    variance = 2 / fan_in if activation == "relu" else 2 / (fan_in + fan_out)
+    return generator.normal(0, np.sqrt(variance), size=(fan_in, fan_out))
+
+
+def _with_std(std: Callable[[int, int, str], float]) -> Callable[..., np.ndarray]:
+    def initializer(fan_in: int, fan_out: int, activation: str, generator: np.random.Generator) -> np.ndarray:
+        return generator.normal(0, std(fan_in, fan_out, activation), size=(fan_in, fan_out))
+
+    return initializer
+
+
+def _right_std(fan_in: int, fan_out: int, activation: str) -> float:
+    return float(np.sqrt(2 / fan_in if activation == "relu" else 2 / (fan_in + fan_out)))
+
+
+def _own_seed(fan_in: int, fan_out: int, activation: str, generator: np.random.Generator) -> np.ndarray:
+    return initial_weights(fan_in, fan_out, activation, np.random.default_rng(0))
+
+
+def _equal_units(fan_in: int, fan_out: int, activation: str, generator: np.random.Generator) -> np.ndarray:
+    column = generator.normal(0, _right_std(fan_in, fan_out, activation), size=(fan_in, 1))
+    return np.tile(column, (1, fan_out))
+
+
+def describe_weights(
+    initializer: Callable[..., Any], fan_in: int, fan_out: int, activation: str, seed: int
+) -> dict[str, Any] | None:
+    """What matters about random weights: any numbers of the right size will do."""
+    generator = np.random.default_rng(seed)
+    drawn = [initializer(fan_in, fan_out, activation, generator) for _ in range(2)]
+    if drawn[0] is None:
+        return None
+    first, second = (np.asarray(weights) for weights in drawn)
+    return {
+        "shape": first.shape,
+        "units differ": bool(np.any(first != first[:, :1])),
+        "new numbers each call": not np.array_equal(first, second),
+        "standard deviation": float(first.std()),
+        "mean": float(first.mean()),
+    }
+
+
+# -- 01.collapse -------------------------------------------------------------------------------------------
+
+
+def collapse(weights: Sequence[np.ndarray], biases: Sequence[np.ndarray]) -> Pair:
+    W, b = weights[0], biases[0]
+    for next_W, next_b in zip(weights[1:], biases[1:], strict=True):
+        W, b = W @ next_W, b @ next_W + next_b
+    return W, b
+
+
+def _product(weights: Sequence[np.ndarray]) -> np.ndarray:
+    W = weights[0]
+    for next_W in weights[1:]:
+        W = W @ next_W
+    return W
+
+
+def _reversed_product(weights: Sequence[np.ndarray], biases: Sequence[np.ndarray]) -> Pair:
+    return _product(weights[::-1]), collapse(weights, biases)[1]
+
+
+def _last_biases_lost(weights: Sequence[np.ndarray], biases: Sequence[np.ndarray]) -> Pair:
+    return _product(weights), biases[0] @ _product(weights[1:])
+
+
+def collapse_cases() -> list[tuple]:
+    generator = np.random.default_rng(3)
+    cases = []
+    for sizes in ([2, 3, 4], [3, 3, 3, 3]):
+        weights = [generator.normal(size=shape) for shape in pairwise(sizes)]
+        cases.append((weights, [generator.normal(size=n) for n in sizes[1:]]))
+    return cases
+
+
+EXERCISES = [
+    Exercise(
+        name="01.count_by_hand",
+        task="Predict the number of parameters of a network 20-50-3, weights and biases: replace None by a number.",
+        reference=1203,
+        mistakes=[
+            Mistake("These are the weights. Each node that computes something has a bias as well.", 1150),
+            Mistake("You gave the inputs biases, too. They compute nothing: they are the data.", 1223),
+            Mistake("These are the biases. There is a weight on each edge between neighbouring layers.", 53),
+            Mistake("You counted nodes. The parameters are the weights on the edges and the biases.", 73),
+            Mistake("You multiplied all widths. Only neighbouring layers are joined: add one product a gap.", 3000),
+            Mistake("The output nodes have biases, too: 3 are missing.", 1200),
+        ],
+        explanation="20 · 50 + 50 + 50 · 3 + 3.",
+    ),
+    Exercise(
+        name="01.equal_units",
+        task=(
+            "A 2-16-2 network starts with all weights 0.3 and all biases 0. Predict how many different hidden units "
+            "it has after 1,000 steps: replace None by a number."
+        ),
+        reference=1,
+        mistakes=[
+            Mistake("What could make equal units different? They have equal inputs and equal gradients.", 16),
+            Mistake("Two outputs do not help: every hidden unit is joined to both by equal weights.", 2),
+            Mistake("They are units still, but how many of them compute something of their own?", 0),
+        ],
+        explanation="Equal units get equal gradients, so they stay equal: it is a 2-1-2 network.",
+    ),
+    Exercise(
+        name="01.forward_layer",
+        task="Write forward_layer(a, W, b, activation): return the activations of one layer, a row a sample.",
+        reference=forward_layer,
+        cases=layer_cases,
+        mistakes=[
+            Mistake(
+                "The bias is missing. Without it every unit with tanh or ReLU gives 0 for the input 0.",
+                lambda a, W, b, activation: activation(a @ W),
+            ),
+            Mistake(
+                "The activation is missing: you returned z. Without activations a deep network is one linear map.",
+                lambda a, W, b, activation: a @ W + b,
+            ),
+            Mistake(
+                "The bias comes after the activation. It belongs inside, where it shifts the place of the bend.",
+                lambda a, W, b, activation: activation(a @ W) + b,
+            ),
+            Mistake(
+                "You put the inputs through the activation. It is the sum z that goes through.",
+                lambda a, W, b, activation: activation(a) @ W + b,
+            ),
+            Mistake(
+                "You used W transposed. In this course W is (fan-in, fan-out): column j belongs to unit j.",
+                lambda a, W, b, activation: activation(a @ W.T + b),
+            ),
+            Mistake(
+                "Every unit got the bias of the first one. Each has its own: b is added to each row of a @ W.",
+                _layer_with_one_bias,
+            ),
+            Mistake(
+                "You always use ReLU. Use the function that is handed in as activation.",
+                lambda a, W, b, activation: np.maximum(a @ W + b, 0),
+            ),
+        ],
+    ),
+    Exercise(
+        name="01.count_parameters",
+        task="Write count_parameters(layer_sizes): return the number of weights and biases of a multilayer perceptron.",
+        reference=count_parameters,
+        cases=lambda: [([784, 64, 64, 10],), ([3, 1],), ([2, 5, 4, 3],)],
+        mistakes=[
+            Mistake("You counted the weights only. Every node after the input has a bias.", _weights_only),
+            Mistake(
+                "The input nodes got biases. They compute nothing; only nodes after the input have one.",
+                lambda sizes: _weights_only(sizes) + sum(sizes),
+            ),
+            Mistake(
+                "You added as many biases as a layer has inputs. They belong to the nodes that compute: fan-out.",
+                lambda sizes: _weights_only(sizes) + sum(sizes[:-1]),
+            ),
+            Mistake(
+                "The biases of the output layer are missing. The outputs compute a sum, too.",
+                lambda sizes: _weights_only(sizes) + sum(sizes[1:-1]),
+            ),
+            Mistake(
+                "One bias a layer is not enough: every node has its own.",
+                lambda sizes: _weights_only(sizes) + len(sizes) - 1,
+            ),
+            Mistake(
+                "You counted a weight and a bias a node. Weights belong to edges: fan-in times fan-out a layer.",
+                lambda sizes: 2 * sum(sizes),
+            ),
+            Mistake(
+                "You skipped the last pair of layers: with four widths there are three pairs.",
+                lambda sizes: count_parameters(sizes[:-1]),
+            ),
+        ],
+    ),
+    Exercise(
+        name="01.forward_from_theta",
+        task=(
+            "Write forward_from_theta(theta, layer_sizes, x): cut theta into W, b, W, b, … and return the outputs; "
+            "ReLU after each layer but the last."
+        ),
+        reference=forward_from_theta,
+        cases=theta_cases,
+        describe_case=lambda theta, sizes, x: f"layer_sizes = {sizes} and {len(x)} samples",
+        mistakes=[
+            Mistake(
+                "The last layer went through ReLU. Outputs must be free to be negative: the last layer has none.",
+                _relu_on_output,
+            ),
+            Mistake("There is no activation between the layers, so this network is linear.", _no_activation),
+            Mistake("The biases are cut out of theta but never added.", _no_biases),
+            Mistake(
+                "You filled W as (fan-out, fan-in). In theta it lies row after row as (fan-in, fan-out): "
+                "reshape to that, and do not transpose.",
+                _rows_of_outputs,
+            ),
+            Mistake("You read the biases before the weights. In theta each layer's W comes first.", _biases_first),
+            Mistake(
+                "You read all weights first and then all biases. Theta goes layer by layer: W, b, W, b.",
+                _weights_before_all_biases,
+            ),
+            Mistake(
+                "You never moved past the biases: the next W begins after them, not where they begin.",
+                _never_past_the_biases,
+            ),
+        ],
+    ),
+    Exercise(
+        name="01.initial_weights",
+        task=(
+            "Write initial_weights(fan_in, fan_out, activation, generator): normal weights of shape (fan_in, fan_out) "
+            "with He's variance if activation is \"relu\", else with Glorot's."
+        ),
+        reference=initial_weights,
+        cases=lambda: [(400, 300, "relu", 1), (400, 300, "tanh", 2), (150, 600, "relu", 3)],
+        call=describe_weights,
+        rtol=0.01,
+        atol=1e-3,
+        mistakes=[
+            Mistake(
+                "That is the variance. generator.normal takes a standard deviation: the root of it.",
+                _with_std(lambda fan_in, fan_out, activation: _right_std(fan_in, fan_out, activation) ** 2),
+            ),
+            Mistake(
+                "He's variance uses fan-in: as many terms as each unit adds up. You used fan-out.",
+                _with_std(
+                    lambda i, o, activation: float(np.sqrt(2 / o)) if activation == "relu" else _right_std(i, o, "")
+                ),
+            ),
+            Mistake(
+                "ReLU got Glorot's variance and tanh got He's: exchange the two.",
+                _with_std(lambda i, o, activation: _right_std(i, o, "tanh" if activation == "relu" else "relu")),
+            ),
+            Mistake(
+                "ReLU has 1/fan-in here: the 2 that makes up for the lost half is missing.",
+                _with_std(
+                    lambda i, o, activation: float(np.sqrt(1 / i)) if activation == "relu" else _right_std(i, o, "")
+                ),
+            ),
+            Mistake(
+                "The shape is (fan_out, fan_in). In this course a row belongs to an input: x @ W + b.",
+                lambda *arguments: initial_weights(*arguments).T,
+            ),
+            Mistake(
+                "Every call gives the same numbers: you made a generator of your own. Use the one that is handed in.",
+                _own_seed,
+            ),
+            Mistake(
+                "All units have the same weights, so they will stay equal for ever: draw a number for each entry.",
+                _equal_units,
+            ),
+        ],
+    ),
+    Exercise(
+        name="01.collapse",
+        task=(
+            "Write collapse(weights, biases): return the one pair (W, b) that does the same as all the linear layers, "
+            "one after the other."
+        ),
+        reference=collapse,
+        cases=collapse_cases,
+        describe_case=lambda weights, biases: f"layers of shape {', '.join(str(W.shape) for W in weights)}",
+        mistakes=[
+            Mistake(
+                "You added up the biases. A bias goes through all later layers: multiply it by their weights.",
+                lambda weights, biases: (_product(weights), sum(biases)),
+            ),
+            Mistake(
+                "Only the last bias is there. The earlier ones come through the later weights.",
+                lambda weights, biases: (_product(weights), biases[-1]),
+            ),
+            Mistake(
+                "Only the first bias is carried through; the biases of the later layers are lost.",
+                _last_biases_lost,
+            ),
+            Mistake(
+                "The matrices are multiplied from last to first. With rows as samples the first layer stands left.",
+                _reversed_product,
+            ),
+            Mistake(
+                "You left out all biases: for the input 0 the layers do not give 0.",
+                lambda weights, biases: (_product(weights), np.zeros(len(biases[-1]))),
+            ),
+        ],
+    ),
+]

@@ -1,0 +1,96 @@
+"""Questions of chapter 02: loss functions."""
+
+from nnopt_utils.course.quizzes import Question
+
+QUESTIONS = [
+    Question(
+        name="02.1",
+        text="House prices: most near 300,000, a few of many millions. You predict one number and minimise the mean "
+        "absolute error. Which number comes out?",
+        options={
+            "a": ("The mean price", "The mean minimises the squared error. It is pulled up by the few large prices."),
+            "b": (
+                "The median price",
+                "Each price pulls with the same strength, so the best number has as many above it as below.",
+            ),
+            "c": (
+                "The most frequent price",
+                "The mode minimises the number of misses (0–1 loss), not the absolute error.",
+            ),
+        },
+        answer="b",
+    ),
+    Question(
+        name="02.2",
+        text="A classifier with 10 classes starts training with a cross-entropy of 2.30. What does that tell you?",
+        options={
+            "a": (
+                "It gives every class about the same probability: ln 10 = 2.30",
+                "−ln(1/10) = ln 10. It is the first thing to check in a new run.",
+            ),
+            "b": (
+                "It already gets 23 % of the images right",
+                "The loss is no percentage. A uniform guess is right in 10 % of the cases.",
+            ),
+            "c": (
+                "The loss has a bug: it must start at 1",
+                "There is nothing special about 1 with natural logarithms.",
+            ),
+        },
+        answer="a",
+    ),
+    Question(
+        name="02.3",
+        text="The last layer applies a softmax, and the loss expects logits (it applies a softmax itself). What "
+        "happens?",
+        options={
+            "a": (
+                "Nothing: softmax of a softmax is the same",
+                "Probabilities lie in [0, 1], so the second softmax is nearly uniform whatever the first said.",
+            ),
+            "b": ("An error message", "The shapes fit and every number is legal: nothing complains."),
+            "c": (
+                "The network trains badly, and with 10 classes the loss cannot fall below 1.46",
+                "Even the perfect answer (1, 0, …, 0) becomes e/(e + 9) = 0.23, and −ln 0.23 = 1.46.",
+            ),
+        },
+        answer="c",
+    ),
+    Question(
+        name="02.4",
+        text="A sigmoid unit says p = 0.9999 and the target is 0. How large are the gradients with respect to "
+        "its logit?",
+        options={
+            "a": ("Both near 1", "The squared error's gradient has the factor p(1 − p), the slope of the sigmoid."),
+            "b": (
+                "Cross-entropy: near 1; squared error: near 0.0002",
+                "p − y = 0.9999 against 2(p − y)·p(1 − p) = 0.0002: the squared error hardly notices its worst "
+                "mistake.",
+            ),
+            "c": (
+                "Cross-entropy: infinite; squared error: near 1",
+                "−1/(1 − p) is large, but it is the derivative by p. The logit's is p − y.",
+            ),
+        },
+        answer="b",
+    ),
+    Question(
+        name="02.5",
+        text="Two trained ReLU networks. Along a random direction of length 1 the loss of A rises much faster "
+        "than that of "
+        "B. What follows?",
+        options={
+            "a": (
+                "Nothing about the functions: scaling one layer up and the next down changes the slice, not the "
+                "network",
+                "First scale each direction to the weights it moves (filter normalisation), then compare.",
+            ),
+            "b": (
+                "A will do worse on new data",
+                "The same network can be written with any sharpness along such a slice.",
+            ),
+            "c": ("A is not at a minimum", "A rise on all sides is what a minimum looks like."),
+        },
+        answer="a",
+    ),
+]

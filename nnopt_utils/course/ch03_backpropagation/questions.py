@@ -1,0 +1,101 @@
+"""Questions of chapter 03: backpropagation."""
+
+from nnopt_utils.course.quizzes import Question
+
+QUESTIONS = [
+    Question(
+        name="03.1",
+        text="Why does backpropagation multiply the chain rule from the loss backwards, not from the input forwards?",
+        options={
+            "a": (
+                "The result differs: only backwards is it the gradient",
+                "The product of the local derivatives is the same in any order. What differs is the cost.",
+            ),
+            "b": (
+                "The loss is one number, so each step is a vector times a matrix",
+                "Forwards one carries a matrix with a row for every input or parameter; backwards only a vector.",
+            ),
+            "c": (
+                "The activations are known only after the forward pass",
+                "True, but forward-mode differentiation can run along with the forward pass. It is just dearer here.",
+            ),
+        },
+        answer="b",
+    ),
+    Question(
+        name="03.2",
+        text="A hidden unit's pre-activation feeds 10 units of the next layer. How do their messages combine?",
+        options={
+            "a": (
+                "They are added, each times its weight; then the sum is multiplied by φ'(z)",
+                "A small change of the unit reaches the loss on 10 paths, and small changes add up.",
+            ),
+            "b": (
+                "They are multiplied",
+                "Derivatives multiply along one path. Different paths add.",
+            ),
+            "c": (
+                "The largest one counts",
+                "That would be so if the next layer took a maximum. It takes a sum.",
+            ),
+        },
+        answer="a",
+    ),
+    Question(
+        name="03.3",
+        text="A gradient check in float64 gives 4e-10 at h = 1e-5. With h = 1e-12 it gives 3e-3. What has happened?",
+        options={
+            "a": (
+                "The gradient is wrong, and the larger h hid it",
+                "A wrong gradient does not agree to 4e-10 by chance, at a general point.",
+            ),
+            "b": (
+                "The error of the central difference grows with the third derivative",
+                "That error is h² J'''/6: it shrinks with h.",
+            ),
+            "c": (
+                "Rounding: J(θ+h) and J(θ−h) agree in almost all digits, and their difference keeps few",
+                "The rounding error is about ε|J|/h. With h = 1e-12 hardly four digits are left.",
+            ),
+        },
+        answer="c",
+    ),
+    Question(
+        name="03.4",
+        text="You double the batch size. What else doubles?",
+        options={
+            "a": (
+                "The memory for the gradient",
+                "The gradient has one number for each parameter, whatever the batch.",
+            ),
+            "b": (
+                "The memory for activations that wait for the backward pass",
+                "Backpropagation keeps z and a of every layer for every sample of the batch.",
+            ),
+            "c": (
+                "The ratio of backward to forward operations",
+                "Both double, so that their ratio stays.",
+            ),
+        },
+        answer="b",
+    ),
+    Question(
+        name="03.5",
+        text="A network of 20 sigmoid layers with well-scaled weights hardly learns. Why?",
+        options={
+            "a": (
+                "The first layers' gradient is tiny: each layer multiplies δ by φ' ≤ ¼",
+                "The loss depends on the first layers through 20 such factors: about 1e-12 is left.",
+            ),
+            "b": (
+                "Backpropagation becomes inaccurate in deep networks",
+                "The gradient is computed correctly. It really is that small.",
+            ),
+            "c": (
+                "The sigmoid has no derivative at 0",
+                "It is smooth everywhere, with slope ¼ at 0. ReLU is the one with a kink.",
+            ),
+        },
+        answer="a",
+    ),
+]

@@ -1,0 +1,95 @@
+"""Questions of chapter 04: gradient descent."""
+
+from nnopt_utils.course.quizzes import Question
+
+QUESTIONS = [
+    Question(
+        name="04.1",
+        text="Gradient descent with rate η runs on a quadratic whose largest curvature is L = 20. Which rate diverges?",
+        options={
+            "a": ("0.04", "The steepest factor is 1 − 0.04 · 20 = 0.2: it converges without overshooting."),
+            "b": (
+                "0.08",
+                "The steepest factor is 1 − 0.08 · 20 = −0.6: it overshoots at each step, and still converges.",
+            ),
+            "c": (
+                "0.12",
+                "The steepest factor is 1 − 0.12 · 20 = −1.4: each step lands farther away. The limit is 2/L = 0.1.",
+            ),
+        },
+        answer="c",
+    ),
+    Question(
+        name="04.2",
+        text="The gradient at a point is exactly zero. What do you know?",
+        options={
+            "a": (
+                "It is a stationary point: a minimum, a maximum or a saddle",
+                "The gradient alone cannot tell them apart; the curvature can.",
+            ),
+            "b": (
+                "It is a minimum",
+                "A saddle has a zero gradient too, and so has a maximum. See the section on saddles.",
+            ),
+            "c": (
+                "The loss is zero there",
+                "A zero gradient says that J is flat there, not how high it is.",
+            ),
+        },
+        answer="a",
+    ),
+    Question(
+        name="04.3",
+        text="κ = 10,000. About how many times fewer steps does optimal momentum need than optimal gradient descent?",
+        options={
+            "a": ("2 times", "Momentum does better than a constant factor: its count grows with √κ instead of κ."),
+            "b": (
+                "100 times",
+                "Gradient descent needs of the order of κ steps, heavy ball and Nesterov of √κ: √10,000 = 100.",
+            ),
+            "c": (
+                "10,000 times",
+                "That would be a number of steps that does not depend on κ, as Newton's method has it.",
+            ),
+        },
+        answer="b",
+    ),
+    Question(
+        name="04.4",
+        text="A framework trains with SGD(nesterov=True). At which point does it take its gradients?",
+        options={
+            "a": (
+                "At a look-ahead point that it computes for each gradient",
+                "That is the textbook's form. Frameworks store the look-ahead point itself as the weights.",
+            ),
+            "b": (
+                "At the previous weights",
+                "A gradient from older weights would be stale; no framework does it on purpose.",
+            ),
+            "c": (
+                "At the weights it stores, which are the textbook's look-ahead point",
+                "They changed variables so that the stored weights are the point where the gradient is taken.",
+            ),
+        },
+        answer="c",
+    ),
+    Question(
+        name="04.5",
+        text="Full-batch gradient descent on a network, η = 0.2. The sharpness has risen to 10 and stays there. Why?",
+        options={
+            "a": (
+                "2/η = 10: there the steps begin to oscillate, and that keeps the sharpness from growing further",
+                "The edge of stability (Cohen et al. 2021): the loss rises in some steps, yet falls over many.",
+            ),
+            "b": (
+                "10 is the number of classes",
+                "The same happens with other numbers of classes; change η and the level moves.",
+            ),
+            "c": (
+                "The network has reached a minimum",
+                "The loss goes on falling for thousands of steps; at a minimum it would not.",
+            ),
+        },
+        answer="a",
+    ),
+]

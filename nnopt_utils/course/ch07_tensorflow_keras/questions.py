@@ -1,0 +1,101 @@
+"""Questions of chapter 07: TensorFlow and Keras."""
+
+from nnopt_utils.course.quizzes import Question
+
+QUESTIONS = [
+    Question(
+        name="07.1",
+        text="Keras prints accuracy 0.912 and val_accuracy 0.951 after the first epoch. Why is the second higher?",
+        options={
+            "a": (
+                "The validation digits happen to be easier",
+                "That would not explain four points, and it happens in the first epoch with any split.",
+            ),
+            "b": (
+                "The first is a mean over the epoch, most of it with worse weights; the second is taken at its end",
+                "Evaluate the training set after the epoch, and you get about the validation accuracy, or more.",
+            ),
+            "c": (
+                "The network is underfitted",
+                "Under- and overfitting are read from two numbers at the same weights. These are not.",
+            ),
+        },
+        answer="b",
+    ),
+    Question(
+        name="07.2",
+        text="The last layer is Dense(10) without an activation. Which loss belongs to it?",
+        options={
+            "a": (
+                "SparseCategoricalCrossentropy(from_logits=True)",
+                "The outputs are logits, and nothing but this argument tells Keras so.",
+            ),
+            "b": (
+                'The text "sparse_categorical_crossentropy"',
+                "That takes the outputs for probabilities, clips them to between 1e-7 and 1, and learning suffers.",
+            ),
+            "c": (
+                "Both: Keras sees that there is no softmax",
+                "It finds the logits under a softmax that is there. It does not miss one that is not.",
+            ),
+        },
+        answer="a",
+    ),
+    Question(
+        name="07.3",
+        text="From equal weights and batches, our and Keras's losses agree to 1e-6 for 200 steps. What does that show?",
+        options={
+            "a": (
+                "That both implementations are right",
+                "Both could share a mistake. It shows that they compute the same, which is not the same.",
+            ),
+            "b": (
+                "That they stay as close for ten epochs",
+                "Differences of rounding grow. After some epochs the two are different networks, equally good.",
+            ),
+            "c": (
+                "That forward pass, loss, gradient and optimizer are the same formulas, up to rounding",
+                "Another ε in Adam alone is seen within a few steps: Figure 07.3.",
+            ),
+        },
+        answer="c",
+    ),
+    Question(
+        name="07.4",
+        text="A step of 784-64-64-10 at batch 32 takes NumPy 0.2 ms and Keras's fit 1 ms. Where do the 0.8 ms go?",
+        options={
+            "a": (
+                "Into slower matrix products",
+                "TensorFlow's products are as fast, and use all cores. Here there is just too little to multiply.",
+            ),
+            "b": (
+                "Into work that each step costs whatever its size: fetching data, starting many small operations",
+                "It hardly grows with the network. So it is paid back when a step has more to compute.",
+            ),
+            "c": (
+                "Into compiling the graph",
+                "That happens once, at the first step, and takes about as long as hundreds of steps.",
+            ),
+        },
+        answer="b",
+    ),
+    Question(
+        name="07.5",
+        text="You call model.fit(..., epochs=5) a second time on the same model. What happens?",
+        options={
+            "a": (
+                "It starts anew from fresh weights",
+                "Only a new model has fresh weights. compile does not draw them anew either.",
+            ),
+            "b": (
+                "It goes on from the weights, with a new optimizer",
+                "Adam's averages and step counter stay, too, until the model is compiled with a new optimizer.",
+            ),
+            "c": (
+                "It goes on: weights and the optimizer's state are kept",
+                "So two experiments in one notebook that share a model are one long experiment.",
+            ),
+        },
+        answer="c",
+    ),
+]

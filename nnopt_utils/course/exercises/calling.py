@@ -1,0 +1,142 @@
+"""Calls a learner's function, and reports whatever happens instead of failing."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import re
+import sysconfig
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from nnopt_utils.course.comparing import comparable, compare, snapshot
+
+_PACKAGE = str(Path(__file__).resolve().parents[2])
+_LIBRARIES = tuple(sysconfig.get_paths()[key] for key in ("stdlib", "purelib", "platlib"))
+_NOT_LEARNERS = (_PACKAGE, *_LIBRARIES, "<frozen", "<__array")
+
+# What Python's message does not say to a beginner: (exception, part of its text, what to do).
+EXPLANATIONS = (
+    (ValueError, "truth value of an array", "An `if` decides once, not for every entry: use np.where or np.maximum."),
+    (
+        TypeError,
+        "can be converted to Python scalars",
+        "Functions of `math` take one number: use NumPy's, such as np.exp.",
+    ),
+    (TypeError, "NoneType", "Something is None here: a function without `return`, or a variable not yet set."),
+    (UnboundLocalError, "", "The variable is assigned further down in the function: give it a value first."),
+    (NameError, "", "Check the spelling, and that the cell that defines it was run."),
+    (RecursionError, "", "The function calls itself without end."),
+    (SystemExit, "", "Do not call exit() or sys.exit(): use `return`."),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call did."""
+
+    value: Any = None
+    error: BaseException | None = None
+    after: tuple[Any, ...] = field(default=())
+    changed: tuple[str, ...] = ()
+
+
+def call_safely(
+    function: Callable[..., Any], arguments: tuple[Any, ...], untouched: tuple[Any, ...], names: Sequence[str]
+) -> Outcome:
+    """Call ``function``, without warnings about numbers, and catch everything but an interrupt.
+
+    Args:
+        function: what to call.
+        arguments: what to call it with; may be changed by the call.
+        untouched: the same arguments once more, to see which were changed.
+        names: what to call the arguments.
+    """
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore", RuntimeWarning)
+            value = snapshot(function(*arguments))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return Outcome(error=error)
+    return Outcome(value, None, snapshot(arguments), changed_names(untouched, arguments, names))
+
+
+def changed_names(before: tuple[Any, ...], after: tuple[Any, ...], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the arguments that are no longer what they were; objects are not looked into."""
+    return tuple(
+        name
+        for name, old, new in zip(names, before, after, strict=True)
+        if comparable(old) and comparable(new) and compare(new, old, rtol=0.0, atol=0.0) is not None
+    )
+
+
+def parameter_names(function: Callable[..., Any], count: int) -> list[str]:
+    """Return the names of the first ``count`` parameters; "argument 1", … where the function does not tell."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+        names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    except (TypeError, ValueError):
+        names = []
+    return [names[i] if i < len(names) else f"argument {i + 1}" for i in range(count)]
+
+
+def signature_problem(function: Callable[..., Any], arguments: tuple[Any, ...], names: Sequence[str]) -> str | None:
+    """Say that ``function`` cannot be called with these arguments, or return None if it can (or does not tell)."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        taken = ", ".join(signature.parameters)
+        has = f"({taken})" if taken else "no parameters"
+        return f"Your function takes {has}; it must take {len(arguments)}: ({', '.join(names)})."
+    return None
+
+
+def describe_error(error: BaseException) -> str:
+    """Say what was raised, where in the learner's code, and what it usually means."""
+    text = f"Your function raised {type(error).__name__}{_detail(error)}{_where(error)}"
+    message = str_of(error)
+    explanation = next((tip for kind, part, tip in EXPLANATIONS if isinstance(error, kind) and part in message), "")
+    return text + (f"\n{explanation}" if explanation else "")
+
+
+def str_of(error: BaseException) -> str:
+    """Return an exception's text, even if it is a learner's own whose text fails."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def _detail(error: BaseException) -> str:
+    text = str_of(error).strip()
+    if not text:
+        return "."
+    first_line = re.sub(r" at 0x[0-9a-fA-F]+", "", text.splitlines()[0])  # addresses differ from run to run
+    return f": {first_line if len(first_line) <= 200 else first_line[:197] + '...'}"
+
+
+def _where(error: BaseException) -> str:
+    """Name the deepest line of the learner's own code that led to the exception."""
+    found: tuple[FrameType, int] | None = None
+    trace = error.__traceback__
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(_NOT_LEARNERS):
+            found = (trace.tb_frame, trace.tb_lineno)
+        trace = trace.tb_next
+    if found is None:
+        return ""
+    code, line = found[0].f_code, found[1]
+    source = linecache.getline(code.co_filename, line).strip()
+    return f"\n  in line {line - code.co_firstlineno + 1} of {code.co_name}" + (f":  {source}" if source else "")

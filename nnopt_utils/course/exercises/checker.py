@@ -1,0 +1,94 @@
+"""`check`, the object that learners call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from nnopt_utils.course.console import say
+from nnopt_utils.course.exercises.examine import examine
+from nnopt_utils.course.exercises.exercise import Exercise
+from nnopt_utils.course.progress import PROGRESS
+from nnopt_utils.course.quizzes import QUESTIONS
+from nnopt_utils.course.registry import Registry
+from nnopt_utils.course.result import CheckResult, unknown_name
+
+EXERCISES: Registry[Exercise] = Registry("exercises", "EXERCISES", Exercise)
+
+
+class Checker:
+    """Checks answers to the exercises: ``check("04.gradient_descent_step", my_function)``.
+
+    ``check.task(name)`` repeats a task, ``check.list(4)`` lists a chapter's exercises, ``check.summary()`` says what
+    you have solved so far.
+    """
+
+    def __call__(self, name: str, answer: Any = None, solution: bool = False) -> CheckResult:
+        """Print whether ``answer`` is right, and if not, what is off.
+
+        Args:
+            name: the exercise, such as "04.gradient_descent_step".
+            answer: your function (its name, without parentheses), or your value.
+            solution: check the same, but do not count it as solved by you.
+
+        Returns:
+            A result that is true if the answer is correct; a notebook shows nothing for it.
+        """
+        exercise = self._find(name)
+        result = unknown_name("exercise", "check", name, EXERCISES) if exercise is None else examine(exercise, answer)
+        say(result.message)
+        if exercise is not None and not solution and result.status != "not attempted":
+            remark = PROGRESS.record(name, "solved" if result else "tried")
+            if remark:
+                say(remark)
+        return result
+
+    def task(self, name: str) -> None:
+        """Print the task of an exercise."""
+        exercise = self._find(name)
+        unknown = unknown_name("exercise", "check", name, EXERCISES)
+        say(unknown.message if exercise is None else f"{name}: {exercise.task}")
+
+    def list(self, chapter: int | str | None = None) -> None:
+        """Print the exercises of a chapter, or of all, with their tasks."""
+        number = None if chapter is None else f"{chapter}".strip().zfill(2)
+        exercises = [exercise for name, exercise in EXERCISES.items() if number in (None, name[:2])]
+        if not exercises:
+            known = ", ".join(EXERCISES.chapters())
+            say(f"There are no exercises in chapter {number}. Chapters with exercises: {known}.")
+        for exercise in exercises:
+            say(f"{exercise.name}: {exercise.task}")
+
+    def summary(self) -> None:
+        """Print what you have solved, tried and not tried, chapter by chapter."""
+        states = PROGRESS.states()
+        for number in sorted({*EXERCISES.chapters(), *QUESTIONS.chapters()}):
+            say(f"Chapter {number}")
+            _say_group("exercises", EXERCISES.chapter(number), states, "")
+            _say_group("quiz", QUESTIONS.chapter(number), states, "quiz ")
+        solved = sum(states.get(name) == "solved" for name in EXERCISES)
+        right = sum(states.get(f"quiz {name}") == "solved" for name in QUESTIONS)
+        exercises, questions = f"{solved} of {len(EXERCISES)}", f"{right} of {len(QUESTIONS)}"
+        say(f"In all: {exercises} exercises solved, {questions} questions answered correctly.")
+
+    def __repr__(self) -> str:
+        return 'check("04.name", answer), check.task("04.name"), check.list(4), check.summary()'
+
+    @staticmethod
+    def _find(name: object) -> Exercise | None:
+        return EXERCISES.get(name) if isinstance(name, str) else None
+
+
+def _say_group(title: str, names: Iterable[str], states: dict[str, Any], prefix: str) -> None:
+    groups: dict[str, list[str]] = {"solved": [], "tried": [], "not tried": []}
+    for name in names:
+        groups[states.get(prefix + name, "not tried")].append(name.partition(".")[2])
+    if not any(groups.values()):
+        return
+    say(f"  {title}: " + ", ".join(f"{len(members)} {state}" for state, members in groups.items()))
+    for state, members in groups.items():
+        if members:
+            say(f"    {state:<9}  {', '.join(members)}")
+
+
+check = Checker()

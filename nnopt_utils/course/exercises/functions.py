@@ -1,0 +1,212 @@
+"""Examines an answer that is a function: what it does on the cases, against the reference and the known mistakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nnopt_utils.course.comparing import Difference, align, compare, short, type_text
+from nnopt_utils.course.exercises.calling import Outcome, describe_error, signature_problem
+from nnopt_utils.course.exercises.exercise import Exercise, correct, not_attempted, not_yet, same
+from nnopt_utils.course.exercises.slips import Part, diagnose
+from nnopt_utils.course.result import Status
+
+
+def examine_function(exercise: Exercise, answer: Any, expected: list[Outcome]) -> tuple[Status, str]:
+    """Return the verdict on a function, and its message."""
+    if answer is None or answer is Ellipsis or isinstance(answer, NotImplementedError):
+        return not_attempted(exercise)
+    problem = _cannot_be_called(exercise, answer)
+    if problem:
+        return not_yet(exercise, problem)
+
+    outcomes = exercise.run(answer)
+    if any(isinstance(outcome.error, NotImplementedError) for outcome in outcomes):
+        return not_attempted(exercise)
+    failure = _exception(exercise, outcomes) or _nothing_returned(exercise, outcomes, expected)
+    if failure:
+        return not_yet(exercise, failure, known_mistake(exercise, outcomes, expected))
+
+    differences = [exercise.difference(got, want) for got, want in zip(outcomes, expected, strict=True)]
+    mutation = _changed_arguments(exercise, outcomes)
+    if not any(differences):
+        if not mutation:
+            return correct(exercise)
+        hint = known_mistake(exercise, outcomes, expected)
+        return not_yet(exercise, hint or f"The result is right, but {mutation}", hint)
+    hint = known_mistake(exercise, outcomes, expected)
+    slip = hint or _typical_slip(exercise, outcomes, expected, differences)
+    reason = slip or _first_case(exercise, outcomes, differences)
+    return not_yet(exercise, reason + (f"\nBesides, {mutation}" if mutation else ""), hint)
+
+
+def _cannot_be_called(exercise: Exercise, answer: Any) -> str | None:
+    if exercise.call is not None or exercise.cases is None:
+        return None
+    if not callable(answer):
+        return (
+            f"A function is expected, and {type_text(answer)} came. "
+            "Hand over the function itself, its name without parentheses: "
+            f'check("{exercise.name}", my_function).'
+        )
+    case = exercise.cases()[0]
+    return signature_problem(answer, case, exercise.parameters(len(case)))
+
+
+def _exception(exercise: Exercise, outcomes: list[Outcome]) -> str | None:
+    for i, outcome in enumerate(outcomes):
+        if outcome.error is not None:
+            return f"{describe_error(outcome.error)}\nCalled with {_case_text(exercise, i)}."
+    return None
+
+
+def _nothing_returned(exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome]) -> str | None:
+    missing = [got.value is None and want.value is not None for got, want in zip(outcomes, expected, strict=True)]
+    if not any(missing):
+        return None
+    if all(missing):
+        return "Your function returned nothing: did you forget `return`? (Printing a value does not return it.)"
+    first = _case_text(exercise, missing.index(True))
+    return f"Your function returned nothing for {first}: is there a way through it without `return`?"
+
+
+def _changed_arguments(exercise: Exercise, outcomes: list[Outcome]) -> str | None:
+    changed = [] if exercise.in_place else list(dict.fromkeys(name for outcome in outcomes for name in outcome.changed))
+    if not changed:
+        return None
+    names = " and ".join(f"`{name}`" for name in changed)
+    return (
+        f"your function changed its argument{'s' if len(changed) > 1 else ''} {names}, which the caller still needs: "
+        "make a new array (`a = a - b`) instead of changing the old one (`a -= b`, `a[...] = b`)."
+    )
+
+
+def known_mistake(exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome]) -> str:
+    """Return the hint of the first mistake that does the same in all cases, or an empty text."""
+    runs = [(mistake, exercise.run(mistake.wrong)) for mistake in exercise.mistakes]
+    # First those that also change the same arguments; then, if the result is wrong anyway, those with the same result.
+    for mistake, wrong in runs:
+        same_changes = all(g.changed == w.changed for g, w in zip(outcomes, wrong, strict=True))
+        if same_changes and _all_same(exercise, outcomes, wrong):
+            return mistake.hint
+    if not _all_same(exercise, outcomes, expected):
+        return next((mistake.hint for mistake, wrong in runs if _all_same(exercise, outcomes, wrong)), "")
+    return ""
+
+
+def _all_same(exercise: Exercise, outcomes: list[Outcome], others: list[Outcome]) -> bool:
+    return all(same(exercise, got, other) for got, other in zip(outcomes, others, strict=True))
+
+
+def _typical_slip(
+    exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome], differences: list[Difference | None]
+) -> str | None:
+    first = next(difference for difference in differences if difference)
+    if first.kind == "custom":
+        return None
+    if exercise.in_place:
+        returned_instead = _new_value_returned(exercise, outcomes, expected)
+        if returned_instead:
+            return returned_instead
+        spoiled = _too_much_changed(outcomes, expected)
+        if spoiled:
+            return spoiled
+    if _swapped(exercise, outcomes, expected):
+        return "Your results are right, but in the opposite order."
+    part = _part(exercise, outcomes, expected, first.label)
+    found = diagnose(part) if part else None
+    if found is None and first.kind == "type":
+        found = f"{first.message[0].upper()}{first.message[1:]}."
+    return found
+
+
+def _new_value_returned(exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome]) -> str | None:
+    if any(outcome.changed for outcome in outcomes):
+        return None
+    names = " and ".join(f"`{name}`" for name in dict.fromkeys(n for outcome in expected for n in outcome.changed))
+    in_place = "`a -= b` or `a[...] = b`"
+    if any(outcome.value is not None for outcome in outcomes) and all(outcome.value is None for outcome in expected):
+        return f"Your function left {names} unchanged and returned a value: change {names} in place ({in_place})."
+    return f"Your function left {names} unchanged: `a = a - b` makes a new array; change the old one ({in_place})."
+
+
+def _too_much_changed(outcomes: list[Outcome], expected: list[Outcome]) -> str | None:
+    due = {name for outcome in expected for name in outcome.changed}
+    extra = list(dict.fromkeys(name for outcome in outcomes for name in outcome.changed if name not in due))
+    if not extra:
+        return None
+    wanted = " and ".join(f"`{name}`" for name in sorted(due))
+    return f"Your function changed {' and '.join(f'`{name}`' for name in extra)}, too: only {wanted} is to change."
+
+
+def _swapped(exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome]) -> bool:
+    def in_opposite_order(got: Any, want: Any) -> bool:
+        if not isinstance(got, list | tuple) or not isinstance(want, tuple) or len(got) != len(want) or len(want) < 2:
+            return False
+        return compare(tuple(reversed(got)), want, rtol=exercise.rtol, atol=exercise.atol) is None
+
+    return all(in_opposite_order(got.value, want.value) for got, want in zip(outcomes, expected, strict=True))
+
+
+def _part(exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome], label: str) -> Part | None:
+    """Collect the part called ``label`` over all cases, if it is numbers in all of them."""
+    got, wanted = [], []
+    for outcome, want in zip(outcomes, expected, strict=True):
+        for root, came, due in exercise.views(outcome, want):
+            leaves = align(came, due, root)
+            if isinstance(leaves, Difference):
+                continue
+            for leaf in leaves:
+                if leaf.label == label and isinstance(leaf.expected, np.ndarray):
+                    got.append(leaf.got)
+                    wanted.append(leaf.expected)
+    if not got or len(got) != len(outcomes):
+        return None
+    lengths, name = _lengths(exercise)
+    return Part(label, got, wanted, lengths, name, exercise.rtol, exercise.atol)
+
+
+def _lengths(exercise: Exercise) -> tuple[list[int], str]:
+    """Return the length of the first array argument of each case, and its name."""
+    assert exercise.cases is not None
+    lengths, name = [], ""
+    for case in exercise.cases():
+        position = next((i for i, item in enumerate(case) if isinstance(item, np.ndarray) and item.ndim), None)
+        lengths.append(0 if position is None else len(case[position]))
+        if position is not None and not name:
+            name = exercise.parameters(len(case))[position]
+    return lengths, name
+
+
+def _first_case(exercise: Exercise, outcomes: list[Outcome], differences: list[Difference | None]) -> str:
+    wrong = [i for i, difference in enumerate(differences) if difference]
+    difference = differences[wrong[0]]
+    assert difference is not None
+    right = len(outcomes) - len(wrong)
+    start = f"It is right in {right} of {len(outcomes)} cases. " if right else ""
+    if _right_for_numbers_only(exercise, differences):
+        start = "It is right for single numbers, but not for arrays: look for `if`, max() or int(). "
+    return f"{start}With {_case_text(exercise, wrong[0])}:\n  {difference.message}."
+
+
+def _right_for_numbers_only(exercise: Exercise, differences: list[Difference | None]) -> bool:
+    assert exercise.cases is not None
+    # A list counts as an array, also one of arrays of several shapes, which np.ndim refuses.
+    has_array = [
+        any(isinstance(a, list) or (isinstance(a, np.ndarray) and a.ndim > 0) for a in case)
+        for case in exercise.cases()
+    ]
+    wrong = [difference is not None for difference in differences]
+    return 0 < sum(has_array) < len(has_array) and has_array == wrong
+
+
+def _case_text(exercise: Exercise, index: int) -> str:
+    assert exercise.cases is not None
+    case = exercise.cases()[index]
+    if exercise.describe_case is not None:
+        return exercise.describe_case(*case)
+    if not case:
+        return "no arguments"
+    names = exercise.parameters(len(case))
+    return ", ".join(f"{name} = {short(value)}" for name, value in zip(names, case, strict=True))

@@ -1,0 +1,168 @@
+"""Every exercise and question of the course: the reference passes, each known mistake gets its own hint."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnopt_utils.course import EXERCISES, QUESTIONS, check, quiz
+from nnopt_utils.course.exercises import Exercise, Mistake
+from nnopt_utils.course.exercises.calling import Outcome
+from nnopt_utils.course.exercises.examine import examine
+from nnopt_utils.course.quizzes import Question
+
+ALL_MISTAKES = [(name, i) for name, exercise in EXERCISES.items() for i in range(len(exercise.mistakes))]
+
+
+@pytest.fixture(autouse=True)
+def no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NNOPT_PROGRESS", "off")
+
+
+@pytest.fixture(params=list(EXERCISES))
+def exercise(request: pytest.FixtureRequest) -> Exercise:
+    return EXERCISES[request.param]
+
+
+@pytest.fixture(params=[name for name, exercise in EXERCISES.items() if exercise.is_function])
+def function_exercise(request: pytest.FixtureRequest) -> Exercise:
+    return EXERCISES[request.param]
+
+
+@pytest.fixture(params=list(QUESTIONS))
+def question(request: pytest.FixtureRequest) -> Question:
+    return QUESTIONS[request.param]
+
+
+def right_answer(exercise: Exercise) -> Any:
+    computed = not exercise.is_function and callable(exercise.reference) and not isinstance(exercise.reference, type)
+    return exercise.reference() if computed else exercise.reference
+
+
+def wrong_answer(mistake: Mistake) -> Any:
+    return mistake.wrong if mistake.example is None else mistake.example
+
+
+def arrays(outcome: Outcome) -> list[np.ndarray]:
+    return [argument for argument in outcome.after if isinstance(argument, np.ndarray)]
+
+
+def test_there_are_exercises() -> None:
+    assert len(EXERCISES) > 0
+
+
+def test_reference_passes(exercise: Exercise, capsys: pytest.CaptureFixture[str]) -> None:
+    result = check(exercise.name, right_answer(exercise), solution=True)
+    assert result, result.message
+    assert capsys.readouterr().out.startswith(f"{exercise.name}: correct.")
+
+
+def test_nothing_is_not_attempted(exercise: Exercise) -> None:
+    result = examine(exercise, None)
+    assert result.status == "not attempted"
+    assert exercise.task in result.message
+
+
+def test_stub_is_not_attempted(function_exercise: Exercise) -> None:
+    exercise = function_exercise
+
+    class Stub:
+        def __init__(self, *arguments: object, **named: object) -> None:
+            raise NotImplementedError
+
+    def stub(*arguments: object, **named: object) -> None:
+        raise NotImplementedError
+
+    # An exercise with `call` may want a class; a function is called with its cases.
+    results = [examine(exercise, answer) for answer in ((stub, Stub) if exercise.call else (stub,))]
+    assert "not attempted" in [result.status for result in results], results[0].message
+
+
+@pytest.mark.parametrize(("name", "position"), ALL_MISTAKES)
+def test_each_mistake_gets_its_own_hint(name: str, position: int) -> None:
+    exercise = EXERCISES[name]
+    mistake = exercise.mistakes[position]
+    result = examine(exercise, wrong_answer(mistake))
+    assert result.status == "wrong", "the mistake passes as correct: the cases do not tell them apart"
+    assert mistake.hint in result.message, "another text came out first"
+    others = [m.hint for m in exercise.mistakes if m is not mistake and m.hint in result.message]
+    assert not others, "another mistake's hint is in the message, too"
+
+
+def test_hints_are_different_sentences(exercise: Exercise) -> None:
+    hints = [mistake.hint for mistake in exercise.mistakes]
+    assert len(set(hints)) == len(hints)
+    assert all(len(hint.split()) >= 4 for hint in hints), "a hint is a sentence"
+
+
+def test_hopeless_answers_get_a_sentence(exercise: Exercise) -> None:
+    """Whatever comes, the message says more than "wrong", and nothing escapes."""
+    answers: list[Any] = [
+        lambda *arguments: object(),
+        lambda *arguments: {},
+        object(),
+        "what?",
+        np.full(3, np.nan),
+        [],
+        {},
+    ]
+    for answer in answers:
+        result = examine(exercise, answer)
+        assert result.status == "wrong"
+        assert len(result.message.removeprefix(f"{exercise.name}: not yet. ")) > 20
+        assert " at 0x" not in result.message, "an address differs from run to run"
+
+
+def test_name_belongs_to_its_module(exercise: Exercise) -> None:
+    assert re.fullmatch(r"\d\d\.[a-z][a-z0-9_]*", exercise.name)
+    assert exercise.name in EXERCISES.chapter(exercise.name[:2])
+
+
+def test_cases_are_new_and_the_same_each_time(function_exercise: Exercise) -> None:
+    """A learner's function may spoil its arguments; randomness in cases is seeded."""
+    assert function_exercise.cases is not None
+    first, second = function_exercise.cases(), function_exercise.cases()
+    assert len(first) == len(second) >= 1
+    for one, other in zip(first, second, strict=True):
+        for a, b in zip(one, other, strict=True):
+            if isinstance(a, np.ndarray):
+                assert not np.shares_memory(a, b), "cases() must build new arrays at each call"
+                np.testing.assert_array_equal(a, b)
+
+
+def test_reference_gives_the_same_each_time(exercise: Exercise) -> None:
+    for one, other in zip(exercise.expected(), exercise.expected(), strict=True):
+        assert exercise.difference(one, other) is None
+        if exercise.is_function and not exercise.in_place:
+            assert one.changed == (), "the reference changes its arguments: say in_place=True"
+
+
+def test_texts_print_everywhere(exercise: Exercise) -> None:
+    for text in [exercise.task, exercise.hint, exercise.explanation, *(m.hint for m in exercise.mistakes)]:
+        assert "$" not in text and "\\" not in text, "texts are printed plainly: no LaTeX"
+
+
+# ---------------------------------------------------------------------------------------------------- questions
+
+
+def test_number_of_questions() -> None:
+    for chapter in QUESTIONS.chapters():
+        names = list(QUESTIONS.chapter(chapter))
+        assert 3 <= len(names) <= 5, f"chapter {chapter} has {len(names)} questions"
+        assert names == [f"{chapter}.{k + 1}" for k in range(len(names))]
+
+
+def test_every_option_has_its_own_explanation(question: Question, capsys: pytest.CaptureFixture[str]) -> None:
+    explanations = [explanation for _, explanation in question.options.values()]
+    assert len(set(explanations)) == len(explanations)
+    assert len({text for text, _ in question.options.values()}) == len(explanations)
+    for letter, (text, explanation) in question.options.items():
+        result = quiz(question.name, letter, solution=True)
+        assert result.status == ("correct" if letter == question.answer else "wrong")
+        assert result.message.startswith(f"{letter}) is correct.") == (letter == question.answer)
+        assert explanation in result.message
+        assert "$" not in text + explanation + question.text, "texts are printed plainly: no LaTeX"
+    assert capsys.readouterr().out

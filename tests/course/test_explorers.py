@@ -1,0 +1,140 @@
+"""The engine of the explorers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import matplotlib
+import pytest
+
+matplotlib.use("agg")
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from nnopt_utils.course.explorers import WIDGET_VIEW, Explorer, explore, log_slider, render
+
+PNG = b"\x89PNG"
+
+
+def line(slope: float, style: str = "-", n: int = 3, grid: bool = False) -> Figure:
+    if slope < 0:
+        plt.subplots()
+        raise ValueError("slope: got a <negative> one")
+    print("never seen")
+    figure, axes = plt.subplots(figsize=(2, 2))
+    axes.plot([slope * i for i in range(n)], style)
+    axes.grid(grid)
+    return figure
+
+
+@pytest.fixture
+def explorer() -> Explorer:
+    return explore(line, slope=(-1.0, 2.0, 0.5, 1.0), style=["-", "--"], n=(2, 9, 1, 3), grid=False)
+
+
+def test_controls(explorer: Explorer) -> None:
+    kinds = {name: type(slider).__name__ for name, slider in explorer.sliders.items()}
+    assert kinds == {"slope": "FloatSlider", "style": "Dropdown", "n": "IntSlider", "grid": "Checkbox"}
+    assert explorer.values == {"slope": 1.0, "style": "-", "n": 3, "grid": False}
+    assert explorer.sliders["slope"].continuous_update is False
+    assert [slider.description for slider in explorer.sliders.values()] == list(kinds)
+
+
+def test_moving_a_slider_draws_anew(explorer: Explorer, capsys: pytest.CaptureFixture[str]) -> None:
+    first = explorer.image.value
+    assert bytes(first).startswith(PNG)
+    explorer.sliders["slope"].value = 2.0
+    explorer.sliders["style"].value = "--"
+    assert bytes(explorer.image.value).startswith(PNG)
+    assert explorer.image.value != first
+    assert capsys.readouterr().out == ""
+
+
+def test_no_figure_stays_open(explorer: Explorer) -> None:
+    mine = plt.figure()
+    for value in (0.5, -1.0, 2.0):
+        explorer.sliders["slope"].value = value
+    assert plt.get_fignums() == [mine.number]
+    plt.close(mine)
+
+
+def test_figure_without_pyplot_is_drawn() -> None:
+    assert render(lambda width: Figure(figsize=(width, 1)), {"width": 2}).startswith(PNG)
+
+
+def test_an_error_is_shown_and_forgotten(explorer: Explorer) -> None:
+    text = explorer.widget.children[-1]
+    explorer.sliders["slope"].value = -1.0
+    assert explorer.error == "ValueError: slope: got a <negative> one"
+    assert text.value == "<pre>ValueError: slope: got a &lt;negative&gt; one</pre>"
+    assert explorer.image.layout.display == "none"
+    explorer.sliders["slope"].value = 2.0
+    assert explorer.error == text.value == ""
+    assert explorer.image.layout.display is None
+
+
+def test_text_that_stays_in_a_committed_notebook(explorer: Explorer) -> None:
+    text = "explorer: line with controls slope, style, n, grid (run this cell to move them)"
+    bundle = explorer._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(explorer) == text
+    assert bundle[WIDGET_VIEW]["model_id"] == explorer.widget.model_id
+    json.dumps(bundle)
+
+
+def test_an_error_at_the_start_is_in_the_text() -> None:
+    failing = explore(line, slope=(-1.0, 2.0, 0.5, -1.0))
+    assert repr(failing).endswith("(the figure failed: ValueError: slope: got a <negative> one)")
+    wrong_type = explore(lambda x: 3, x=(0, 2, 1, 1))  # type: ignore[arg-type,return-value]
+    assert "expected it to return a matplotlib Figure" in repr(wrong_type)
+
+
+def test_log_slider() -> None:
+    explorer = explore(line, slope=log_slider(-3, 1, 0.1))
+    slider = explorer.sliders["slope"]
+    assert type(slider).__name__ == "FloatLogSlider"
+    assert (slider.min, slider.max) == (-3, 1)
+    assert explorer.values["slope"] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("arguments", [(1, 0, 1.0), (0, 2, 0.5), (0, 2, 200.0), (0, float("inf"), 1.0)])
+def test_faulty_log_sliders(arguments: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="expected a finite number"):
+        log_slider(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("controls", "message"),
+    [
+        ({}, "got none for slope; expected one for every parameter of line"),
+        ({"slope": (0, 1, 1, 1), "colour": True}, "got colour; expected parameters of line: slope, style, n, grid"),
+        ({"slope": (1.0, 0.0, 0.1, 0.5)}, "slope: high: got 0.0; expected a finite number > 1"),
+        ({"slope": (0.0, 1.0, 0.0, 0.5)}, "slope: step: got 0.0; expected a finite number > 0"),
+        ({"slope": (0.0, 1.0, 0.1, 5.0)}, "slope: start: got 5.0; expected a finite number >= 0 and <= 1"),
+    ],
+)
+def test_faulty_controls(controls: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        explore(line, **controls)
+
+
+@pytest.mark.parametrize("control", [(0, 1), [], 3.0, "text", ("a", "b", "c", "d")])
+def test_things_that_are_no_control(control: Any) -> None:
+    with pytest.raises(TypeError, match=r"^slope"):
+        explore(line, slope=control)
+
+
+def test_no_parameters_at_all() -> None:
+    with pytest.raises(ValueError, match="got none; expected one for a parameter"):
+        explore(lambda: Figure())
+
+
+def test_a_parameter_may_have_any_name() -> None:
+    assert explore(lambda figure_function: Figure(), figure_function=True).values == {"figure_function": True}
+
+
+def test_without_ipywidgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    with pytest.raises(ImportError, match="pip install ipywidgets"):
+        explore(line, slope=(0, 1, 1, 1))
