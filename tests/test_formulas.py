@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,8 +23,9 @@ from formulas import (
 
 from nnopt_utils import optimizers
 from nnopt_utils.optimizers import SGD, Adam, GradientDescent, Optimizer, TensorOptimizer
+from tools.twins import find_pairs
 
-CHAPTERS = Path(__file__).parent.parent / "chapters"
+CHAPTERS = [pair.twin for pair in find_pairs()]
 CLASSES = {
     name: value
     for name in optimizers.__all__
@@ -34,7 +34,7 @@ CLASSES = {
     and value not in (Optimizer, TensorOptimizer)
 }
 DOCSTRINGS = {formula.where: formula for cls in CLASSES.values() for formula in docstring_formulas(cls)}
-MARKED = {f.where: f for path in sorted(CHAPTERS.glob("[0-9][0-9]_*.md")) for f in chapter_formulas(path, CLASSES)}
+MARKED = {f.where: f for path in CHAPTERS for f in chapter_formulas(path, CLASSES)}
 
 every_class = pytest.mark.parametrize("cls", CLASSES.values(), ids=CLASSES)
 

@@ -137,7 +137,7 @@ def format_twins(pairs: Sequence[Pair]) -> int:
     for pair in pairs:
         try:
             old = pair.twin.read_text(encoding="utf-8")
-            new = format_twin(read_twin(pair.twin), pair.twin.name)
+            new = format_twin(read_twin(pair.twin), pair.twin_name)
         except (TwinError, OSError) as error:
             print(f"{pair.name}: FAILED, {error}")
             failed += 1

@@ -53,6 +53,11 @@ class Pair:
     twin: Path
     notebook: Path
 
+    @property
+    def twin_name(self) -> str:
+        """Its folder and its file: every chapter's text is called ``chapter.md``."""
+        return f"{self.twin.parent.name}/{self.twin.name}"
+
 
 def find_pairs(root: Path = ROOT, chapters: Sequence[str] = ()) -> list[Pair]:
     """Every chapter of which at least one copy exists, in order.
@@ -123,7 +128,7 @@ def parse_twin(text: str, name: str = "twin") -> NotebookNode:
 
 def read_twin(path: Path) -> NotebookNode:
     """``parse_twin`` of a file."""
-    return parse_twin(path.read_text(encoding="utf-8"), path.name)
+    return parse_twin(path.read_text(encoding="utf-8"), f"{path.parent.name}/{path.name}")
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -180,7 +185,7 @@ def staleness(pair: Pair) -> str:
     if not pair.twin.exists():
         return f"{pair.notebook.name} has no twin: python -m tools.notebooks --from-notebooks --chapter {pair.name}"
     if not pair.notebook.exists():
-        return f"{pair.twin.name} has no notebook: python -m tools.notebooks --chapter {pair.name}"
+        return f"{pair.twin_name} has no notebook: python -m tools.notebooks --chapter {pair.name}"
     difference = first_difference(read_twin(pair.twin), read_notebook(pair.notebook))
     return f"{pair.notebook.name} is stale, {difference}" if difference else ""
 

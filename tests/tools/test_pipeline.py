@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -93,7 +94,7 @@ def tiny_course(root: Path, text: str = TINY) -> Pair:
 
 
 def run(pair: Pair, *arguments: str) -> int:
-    return main(["--root", str(pair.twin.parents[1]), *arguments])
+    return main(["--root", str(pair.notebook.parents[1]), *arguments])
 
 
 @pytest.fixture(scope="module")
@@ -238,16 +239,16 @@ def test_check_reports_a_stale_pair(built: Pair, capsys: pytest.CaptureFixture[s
 
 
 def test_check_reports_a_missing_copy(built: Pair, capsys: pytest.CaptureFixture[str]):
-    built.twin.rename(built.twin.with_name("05_other.md"))
+    built.twin.parent.rename(built.twin.parent.with_name("ch05_other"))
     assert run(built, "--check") == 1
-    assert {"04_tiny.ipynb has no twin", "05_other.md has no notebook"} <= {
+    assert {"04_tiny.ipynb has no twin", "ch05_other/chapter.md has no notebook"} <= {
         line.split(":")[0] for line in capsys.readouterr().out.splitlines()
     }
 
 
 def test_chapters_are_chosen_by_number_or_name(built: Pair):
-    root = built.twin.parents[1]
-    built.twin.with_name("05_other.md").write_text(TINY, encoding="utf-8")
+    root = built.notebook.parents[1]
+    shutil.copytree(built.twin.parent, built.twin.parent.with_name("ch05_other"))
     assert [pair.name for pair in find_pairs(root)] == ["04_tiny", "05_other"]
     for name in ("4", "04", "04_tiny", "nnopt_utils/course/ch04_tiny/chapter.md"):
         assert [pair.name for pair in find_pairs(root, [name])] == ["04_tiny"]

@@ -30,4 +30,4 @@ def twin_in_standard_form(chapter: Chapter) -> list[str]:
     except TwinError:
         return []  # twin_in_step says so
     mend = f"python -m tools.notebooks --format --chapter {chapter.name}"
-    return [] if text == standard else [f"{chapter.pair.twin.name}: not in the standard form; mend: {mend}"]
+    return [] if text == standard else [f"{chapter.pair.twin_name}: not in the standard form; mend: {mend}"]
