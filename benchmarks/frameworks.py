@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.timing import ROOT, Figure, at_least, figure, interleaved, version
@@ -78,13 +79,18 @@ def measure(quick: bool = False) -> list[Figure]:
 
 
 @contextmanager
-def worker(rival: Rival, n_samples: int) -> Iterator[Callable[[int], float]]:
-    """Start a process that trains an epoch whenever it is asked to; yield the function that asks."""
+def worker(rival: Rival, n_samples: int, root: Path = ROOT) -> Iterator[Callable[[int], float]]:
+    """Start a process that trains an epoch whenever it is asked to; yield the function that asks.
+
+    ``root`` is the checkout whose code it runs.
+    """
     command = [sys.executable, "-m", "benchmarks.epochs", rival.module, str(n_samples)]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as errors,  # a pipe that nobody reads would fill up
-        subprocess.Popen(command, cwd=ROOT, env=rival.environment, stderr=errors, **pipes) as process,
+        subprocess.Popen(
+            command, cwd=root, env=rival.environment | {"PYTHONPATH": str(root)}, stderr=errors, **pipes
+        ) as process,
     ):
         try:
             yield partial(_epoch, rival.name, process, errors)
