@@ -34,7 +34,7 @@ unexport MPLBACKEND PYTHONPATH PYTHONHOME
 
 # What must be the same in every test: no bars, no progress file, one arithmetic, a quiet TensorFlow.
 # One BLAS thread: tests run side by side, and two threads on a busy processor are slower than one.
-TEST_ENV = PATH="$(CURDIR)/$(BIN):$$PATH" TQDM_DISABLE=1 NNOPT_PROGRESS=off OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+TEST_ENV = PATH="$(CURDIR)/$(BIN):$$PATH" TQDM_DISABLE=1 NNOPT_PROGRESS=off NNOPT_CLAIMS=strict OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
 	TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 CUDA_VISIBLE_DEVICES=-1
 
 $(BIN)/python:

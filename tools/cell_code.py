@@ -61,6 +61,6 @@ def asserts_something(tree: ast.AST) -> bool:
     return any(
         (isinstance(node, ast.Assert) and not isinstance(node.test, ast.Constant))
         or called_name(node).startswith("assert_")
-        or called_name(node) == "literature_table"
+        or called_name(node) in ("literature_table", "claim")
         for node in executed_nodes(tree)
     )

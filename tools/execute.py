@@ -28,6 +28,7 @@ NOTEBOOK_SECONDS = 240.0
 KERNEL_ENVIRONMENT = {
     "TQDM_DISABLE": "1",
     "NNOPT_PROGRESS": "off",
+    "NNOPT_CLAIMS": "strict",  # a claim that fails is an error
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "CUDA_VISIBLE_DEVICES": "-1",

@@ -5,6 +5,7 @@
 04.gradient_descent_step: correct.
 """
 
+from nnopt_utils.course.claims import claim
 from nnopt_utils.course.exercises.checker import EXERCISES, check
 from nnopt_utils.course.explorers import explore, log_slider
 from nnopt_utils.course.quizzes import QUESTIONS, quiz
@@ -15,6 +16,7 @@ __all__ = [
     "QUESTIONS",
     "LiteratureRow",
     "check",
+    "claim",
     "explore",
     "literature_table",
     "log_slider",
