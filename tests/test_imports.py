@@ -16,11 +16,12 @@ PACKAGE = Path(nnopt_utils.__file__).parent
 
 # No module imports from its right. Modules side by side in one entry do not import each other.
 ORDER: list[set[str]] = [
-    {"_memory", "_validation", "layout"},
+    {"_interrupts", "_memory", "_validation", "layout"},
     {"datasets"},
     {"activations"},
     {"initializers"},
     {"losses"},
+    {"backpropagation"},
     {"networks"},
     {"gradients"},
     {"schedules"},
