@@ -1,4 +1,4 @@
-r"""Activation functions :math:`\varphi(z)` and their derivatives, entry by entry.
+r"""Activation functions :math:`\varphi(z)` and their derivatives, entry by entry; and the softmax, which is by row.
 
 Every function here takes an array (or a number) of any shape, keeps its dtype (float32 or float64), leaves it
 untouched, and neither overflows nor warns for large :math:`|z|`. Called by name, it checks its argument;
@@ -11,17 +11,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from nnopt_utils._validation import check_array, check_choice, check_number, checked, core
+from nnopt_utils._validation import check_array, check_choice, check_number, checked, core, describe
 
 ArrayFunction = Callable[[np.ndarray], np.ndarray]
 
 
 @checked(z=check_array)
-def identity(z: np.ndarray) -> np.ndarray:
-    r"""No activation: :math:`\varphi(z) = z`. A network of such layers is one linear map.
+def linear(z: np.ndarray) -> np.ndarray:
+    r"""No activation, Keras's ``"linear"``: :math:`\varphi(z) = z`. A network of such layers is one linear map.
 
     Args:
         z: array of any shape.
@@ -31,18 +32,18 @@ def identity(z: np.ndarray) -> np.ndarray:
         ValueError: ``z`` is empty or holds a NaN or infinite value.
 
     Example:
-        >>> identity([-1.0, 2.0])
+        >>> linear([-1.0, 2.0])
         array([-1.,  2.])
     """
     return z.copy()  # a copy, so that changing the result never changes z
 
 
 @checked(z=check_array)
-def identity_derivative(z: np.ndarray) -> np.ndarray:
-    r""":math:`\varphi'(z) = 1`; arguments as in :func:`identity`.
+def linear_derivative(z: np.ndarray) -> np.ndarray:
+    r""":math:`\varphi'(z) = 1`; arguments as in :func:`linear`.
 
     Example:
-        >>> identity_derivative([-1.0, 2.0])
+        >>> linear_derivative([-1.0, 2.0])
         array([1., 1.])
     """
     return np.ones_like(z)
@@ -315,6 +316,62 @@ def gelu_derivative(z: np.ndarray) -> np.ndarray:
     return _normal_cdf(z) + z * _normal_pdf(z)
 
 
+def _check_logits(name: str, value: Any) -> np.ndarray:
+    logits = check_array(name, value)
+    if logits.ndim == 0:
+        raise ValueError(f"{name}: got {describe(logits)}; expected at least 1 dimension, the last one the classes")
+    return logits
+
+
+@checked(logits=_check_logits)
+def softmax(logits: np.ndarray) -> np.ndarray:
+    r"""Probabilities of the classes: :math:`p_j = e^{z_j} / \sum_k e^{z_k}`, over the last axis.
+
+    Adding the same number to every logit changes nothing, so the largest is moved to 0 and nothing overflows.
+
+    Args:
+        logits: z, of shape (..., K).
+
+    Raises:
+        TypeError: ``logits`` is not an array of real numbers.
+        ValueError: ``logits`` is empty, a single number, or holds a NaN or infinite value.
+
+    Example:
+        >>> softmax([[0.0, 0.0], [1000.0, 0.0]])
+        array([[0.5, 0.5],
+               [1. , 0. ]])
+
+    Source: Bridle (1990), *Training stochastic model recognition algorithms as networks can lead to maximum mutual
+    information estimation of parameters*, NIPS.
+    """
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+@checked(logits=_check_logits)
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    r"""Logarithms of the softmax: :math:`\ln p_j = z_j - \ln \sum_k e^{z_k}`, over the last axis.
+
+    Finite even where the probability itself rounds to 0.
+
+    Args:
+        logits: z, of shape (..., K).
+
+    Raises:
+        TypeError: ``logits`` is not an array of real numbers.
+        ValueError: ``logits`` is empty, a single number, or holds a NaN or infinite value.
+
+    Example:
+        >>> log_softmax([1000.0, 0.0])
+        array([    0., -1000.])
+
+    Source: Blanchard, Higham & Higham (2021), *Accurately computing the log-sum-exp and softmax functions*,
+    IMA Journal of Numerical Analysis 41, https://doi.org/10.1093/imanum/draa038.
+    """
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
 @dataclass(frozen=True)
 class Activation:
     """An activation function as a network uses it: bare formulas, which check nothing.
@@ -335,7 +392,7 @@ class Activation:
 ACTIVATIONS: dict[str, Activation] = {
     name: Activation(name, core(value), core(derivative), formula)
     for name, value, derivative, formula in [
-        ("identity", identity, identity_derivative, r"z"),
+        ("linear", linear, linear_derivative, r"z"),
         ("sigmoid", sigmoid, sigmoid_derivative, r"\frac{1}{1 + e^{-z}}"),
         ("tanh", tanh, tanh_derivative, r"\tanh z"),
         ("relu", relu, relu_derivative, r"\max(z, 0)"),

@@ -28,7 +28,7 @@ from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import Optimizer
 from nnopt_utils.plotting import COLOURS, new_figure
 from nnopt_utils.plotting.style import whole_numbers
-from nnopt_utils.training import DivergenceError, fit
+from nnopt_utils.training import DivergenceError, batches, fit
 
 LOCKSTEP = 200  # steps on equal batches; later, rounding has grown and tells nothing about the rules
 N_TRAINING = 55_000
@@ -142,11 +142,9 @@ def _lockstep(settings: Settings, x: np.ndarray, y: np.ndarray) -> list[float]:
     model = keras_twin(settings.new_network(), settings.new_optimizer())
     losses: list[float] = []
     for epoch in range(1, settings.epochs + 1):
-        order = np.random.default_rng([settings.seed, epoch]).permutation(len(x))  # as in ``fit``
-        for start in range(0, len(x), settings.batch_size):
+        for batch in batches(len(x), settings.batch_size, settings.seed, epoch):
             if len(losses) == LOCKSTEP:
                 return losses
-            batch = order[start : start + settings.batch_size]
             losses.append(float(model.train_on_batch(x[batch], y[batch])[0]))
     return losses
 

@@ -36,11 +36,6 @@ class History:
     step: int = 0
 
     @property
-    def epochs(self) -> int:
-        """Number of finished epochs."""
-        return self.epoch
-
-    @property
     def steps_per_epoch(self) -> int:
         """Number of mini-batches an epoch; the last one may be smaller."""
         return -(-self.n_samples // self.batch_size)

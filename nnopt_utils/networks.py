@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -10,19 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnopt_utils._memory import aligned_copy
-from nnopt_utils._validation import (
-    as_generator,
-    check_array,
-    check_choice,
-    check_integer,
-    check_labels,
-    check_number,
-    describe,
-)
-from nnopt_utils.activations import get_activation, sigmoid
+from nnopt_utils._validation import as_generator, check_array, check_choice, check_integer, check_number, core, describe
+from nnopt_utils.activations import get_activation
+from nnopt_utils.backpropagation import Signals, backward_pass, forward_pass, parameter_gradients
 from nnopt_utils.initializers import get_initializer
 from nnopt_utils.layout import Place, layout_of
-from nnopt_utils.losses import get_loss, softmax
+from nnopt_utils.losses import get_loss, l2_penalty
+
+RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu")
+penalty_and_gradient = core(l2_penalty)
 
 Initializer = Callable[[int, int, np.random.Generator], np.ndarray]
 
@@ -34,8 +29,10 @@ class Evaluation(NamedTuple):
     accuracy: float
 
 
-class Views(list[np.ndarray]):
-    """Tensors of θ. Assigning to one copies the values into θ: another array here would not be part of the network."""
+class Views(tuple[np.ndarray, ...]):
+    """Tensors of θ, one a layer. Assigning to one copies the values into θ: another array would not be part of it."""
+
+    __slots__ = ()
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if not isinstance(index, int | np.integer):
@@ -43,33 +40,46 @@ class Views(list[np.ndarray]):
         view = self[index]
         view[:] = check_array(f"values of layer {index}", value, shape=view.shape)
 
+    def fill(self, name: str, values: Any) -> None:
+        """Copy an array a layer into θ: all of them or, if one does not fit, none."""
+        if not isinstance(values, list | tuple) or len(values) != len(self):
+            raise ValueError(f"{name}: got {describe(values)}; expected a list of {len(self)} arrays, one a layer")
+        pairs = list(zip(self, values, strict=True))
+        copies = [check_array(f"{name}[{k}]", new, shape=old.shape).copy() for k, (old, new) in enumerate(pairs)]
+        for view, copy in zip(self, copies, strict=True):
+            view[:] = copy
+
 
 class MLP:
     r"""A fully connected network whose parameters are one vector θ.
 
     .. math::
 
-        a^{(0)} = x, \qquad z^{(k)} = a^{(k-1)} W^{(k)} + b^{(k)}, \qquad a^{(k)} = \varphi(z^{(k)})
+        a^{(0)} = x, \qquad z^{(k)} = a^{(k-1)} W^{(k)} + b^{(k)}, \qquad a^{(k)} = \varphi_k(z^{(k)})
 
-    The last layer has no activation: it gives logits (or, for regression, the outputs), which the loss takes.
+    Each hidden layer may have its own φ. The last layer has none: it gives logits (or, for regression, the outputs),
+    which the loss takes.
     The objective is the mean loss plus, with ``l2`` > 0, :math:`\tfrac{\lambda}{2}\sum_k \lVert W^{(k)}\rVert^2`.
 
     Args:
         layer_sizes: widths from the input to the output, at least two, e.g. ``[784, 64, 64, 10]``.
-        activation: φ, a name in ``activations.ACTIVATIONS``; default ``"relu"``.
+        activation: φ, a name in ``activations.ACTIVATIONS`` for all hidden layers, or a list with a name for each, as
+            ``["relu", "linear"]``; default ``"relu"``.
         loss: ``"cross_entropy"`` (default; integer labels or rows of probabilities), ``"binary_cross_entropy"``,
             ``"mse"``, ``"half_mse"``, ``"mae"`` or ``"huber"``.
         initializer: a name in ``initializers.INITIALIZERS`` or a function ``(fan_in, fan_out, generator) ->
-            (fan_in, fan_out)``; default ``"he_normal"`` for the ReLU family, ``"glorot_uniform"`` else.
-            Biases start at zero.
+            (fan_in, fan_out)``; default by a layer's activation: ``"he_normal"`` for the ReLU family,
+            ``"glorot_uniform"`` else; the last layer's is that of the one before. Biases start at zero.
         l2: λ >= 0, the strength of the penalty on weights (not biases); default 0.
         seed: an integer or a ``numpy.random.Generator``; default 0.
         dtype: ``"float32"`` (default) or ``"float64"`` (for gradient checks).
 
     Attributes:
         parameters: θ, 1-D and contiguous: W⁽¹⁾, b⁽¹⁾, W⁽²⁾, … Assigning copies into it.
-        weights, biases: lists of views into θ, (fan-in, fan-out) and (fan-out,). ``network.weights[0] = W`` copies
-            W into θ, as ``network.weights[0][:] = W`` does.
+        weights, biases: views into θ, one a layer, (fan-in, fan-out) and (fan-out,). ``network.weights[0] = W`` copies
+            W into θ, as ``network.weights[0][:] = W`` does, and ``network.weights = [W0, W1, …]`` all of them.
+        activation_functions: the ``Activation`` of each hidden layer.
+        loss_function: the ``Loss``.
         layout: the places of the weights and biases in θ, in order: each with name, shape and slice.
 
     Raises:
@@ -87,14 +97,13 @@ class MLP:
         Keras and PyTorch keep a list of tensors; Keras's Dense starts from Glorot uniform whatever the
         activation, PyTorch's Linear stores W transposed, (fan-out, fan-in).
 
-    Source: D. E. Rumelhart, G. E. Hinton, R. J. Williams, "Learning representations by back-propagating
-    errors", Nature 323, 1986.
+    Source: as :mod:`nnopt_utils.backpropagation`.
     """
 
     def __init__(
         self,
         layer_sizes: Sequence[int],
-        activation: str = "relu",
+        activation: str | Sequence[str] = "relu",
         loss: str = "cross_entropy",
         initializer: str | Initializer | None = None,
         l2: float = 0.0,
@@ -102,18 +111,22 @@ class MLP:
         dtype: str = "float32",
     ) -> None:
         self.layer_sizes = _check_layer_sizes(layer_sizes)
-        self.activation = get_activation(activation)
+        self.activation = _check_activation(activation, len(self.layer_sizes) - 2)
         self.loss_function = get_loss(loss)
         self.l2 = check_number("l2", l2, low=0.0)
         self.dtype = np.dtype(check_choice("dtype", dtype, ["float32", "float64"]))
         self._check_outputs_fit_loss()
         self.layout = _layout(self.layer_sizes)
-        self._parameters = aligned_copy(np.zeros(self.layout[-1].where.stop, self.dtype))
-        weights, biases = self._views(self._parameters)
-        self.weights, self.biases = Views(weights), Views(biases)
-        self._initialize(self._initializer(initializer), as_generator(seed))
+        self._own(np.zeros(self.layout[-1].where.stop, self.dtype))
+        self._initialize(initializer, as_generator(seed))
 
     # -- parameters ------------------------------------------------------------------------------------
+
+    def _own(self, theta: np.ndarray) -> None:
+        """Keep a copy of θ, and what is made from it and from names: the views and the activations."""
+        self._parameters = aligned_copy(theta)
+        self._weights, self._biases = map(Views, self.views(self._parameters))
+        self.activation_functions = [get_activation(name) for name in self._activation_names[:-1]]
 
     @property
     def parameters(self) -> np.ndarray:
@@ -125,76 +138,77 @@ class MLP:
         self._parameters[:] = check_array("parameters", value, shape=(self.n_parameters,))
 
     @property
+    def weights(self) -> Views:
+        """W⁽¹⁾, W⁽²⁾, … as views into θ. Assigning a list copies it into θ."""
+        return self._weights
+
+    @weights.setter
+    def weights(self, values: Sequence[np.ndarray]) -> None:
+        self._weights.fill("weights", values)
+
+    @property
+    def biases(self) -> Views:
+        """b⁽¹⁾, b⁽²⁾, … as views into θ. Assigning a list copies it into θ."""
+        return self._biases
+
+    @biases.setter
+    def biases(self, values: Sequence[np.ndarray]) -> None:
+        self._biases.fill("biases", values)
+
+    @property
     def n_parameters(self) -> int:
         """The number d of parameters."""
         return self._parameters.size
 
-    def _views(self, theta: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        tensors = [place.of(theta) for place in self.layout]
+    def views(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return the weights and biases that lie in a vector of θ's shape, such as a gradient: views, not copies."""
+        tensors = [place.of(vector) for place in self.layout]
         return tensors[0::2], tensors[1::2]
 
-    def _initializer(self, initializer: str | Initializer | None) -> Initializer:
-        if callable(initializer):
-            return initializer
-        is_relu_like = self.activation.name in ("relu", "leaky_relu", "elu", "gelu")
-        default = "he_normal" if is_relu_like else "glorot_uniform"
-        return get_initializer(default if initializer is None else initializer)
+    @property
+    def _activation_names(self) -> list[str]:
+        """A name a layer; the last layer, which has no activation, is initialised as the one before."""
+        if isinstance(self.activation, str):
+            return [self.activation] * (len(self.layer_sizes) - 1)
+        return [*self.activation, (self.activation or ["linear"])[-1]]
 
-    def _initialize(self, initializer: Initializer, generator: np.random.Generator) -> None:
-        for weights in self.weights:
+    def _initialize(self, initializer: str | Initializer | None, generator: np.random.Generator) -> None:
+        for weights, activation in zip(self.weights, self._activation_names, strict=True):
+            default = "he_normal" if activation in RELU_FAMILY else "glorot_uniform"
+            chosen = default if initializer is None else initializer
+            draw = chosen if callable(chosen) else get_initializer(chosen)
             fan_in, fan_out = weights.shape
-            values = initializer(fan_in, fan_out, generator)
+            values = draw(fan_in, fan_out, generator)
             weights[:] = check_array("initializer's weights", values, shape=weights.shape)
 
     def _check_outputs_fit_loss(self) -> None:
-        outputs, kind = self.layer_sizes[-1], self.loss_function.kind
-        if kind == "classification" and outputs < 2:
+        outputs, loss = self.layer_sizes[-1], self.loss_function
+        if outputs < loss.fewest_outputs:
             raise ValueError(
-                f"layer_sizes: got {outputs} output for loss 'cross_entropy'; expected one output a class, at least 2 "
-                "(for one output use loss='binary_cross_entropy')"
+                f"layer_sizes: got {outputs} output for loss {loss.name!r}; expected one output a class, at least "
+                f"{loss.fewest_outputs} (for one output use loss='binary_cross_entropy')"
             )
 
     # -- forward ---------------------------------------------------------------------------------------
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs (logits), shape (n, n_out), for inputs of shape (n, n_in)."""
-        return self._forward(self._check_x(x), self.weights, self.biases)[1][-1]
+        return self.activations(x)[-1]
 
     def activations(self, x: np.ndarray) -> list[np.ndarray]:
         """Return a⁽⁰⁾ = x, a⁽¹⁾, … and the outputs: one array a layer, rows are samples."""
-        return self._forward(self._check_x(x), self.weights, self.biases)[1]
-
-    def _forward(
-        self, x: np.ndarray, weights: list[np.ndarray], biases: list[np.ndarray]
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        pre_activations: list[np.ndarray] = []
-        activations = [x]
-        for W, b in zip(weights, biases, strict=True):
-            z = activations[-1] @ W
-            z += b
-            is_output = len(pre_activations) == len(weights) - 1
-            pre_activations.append(z)
-            activations.append(z if is_output else self.activation.value(z))
-        return pre_activations, activations
+        return forward_pass(self._check_x(x), self.weights, self.biases, self.activation_functions)[1]
 
     def predict_probabilities(self, x: np.ndarray) -> np.ndarray:
         """Return the probabilities of the classes, (n, K); for the binary loss of class 1, (n, n_out)."""
-        if self.loss_function.kind == "regression":
-            raise ValueError(f"loss: got {self.loss_function.name!r}; expected a classification loss for probabilities")
-        outputs = self.forward(x)
-        return softmax(outputs) if self.loss_function.kind == "classification" else sigmoid(outputs)
+        return self.loss_function.probabilities(self.forward(x))
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return class labels (n,); for the binary loss 0 or 1, (n, n_out); for regression the outputs.
 
         Warning: Keras's ``predict`` returns the outputs (here ``forward`` or ``predict_probabilities``).
         """
-        return self._decide(self.forward(x))
-
-    def _decide(self, outputs: np.ndarray) -> np.ndarray:
-        if self.loss_function.kind == "classification":
-            return outputs.argmax(axis=1)
-        return (outputs > 0).astype(np.int64) if self.loss_function.kind == "binary" else outputs
+        return self.loss_function.predict(self.forward(x))
 
     # -- loss and gradient -----------------------------------------------------------------------------
 
@@ -204,9 +218,11 @@ class MLP:
         ``parameters`` evaluates it at another θ; the network is left as it is.
         """
         x, y = self.check_data(x, y)
-        weights, biases = self._views(self._check_theta(parameters))
-        _, activations = self._forward(x, weights, biases)
-        return float(self.loss_function.core(activations[-1], y)[0]) + self._penalty(weights)
+        return self._loss(x, y, *self.views(self._check_theta(parameters)))
+
+    def _loss(self, x: np.ndarray, y: np.ndarray, weights: Sequence[np.ndarray], biases: Sequence[np.ndarray]) -> float:
+        outputs = forward_pass(x, weights, biases, self.activation_functions)[1][-1]
+        return float(self.loss_function.core(outputs, y)[0]) + self._penalty(weights)
 
     def loss_and_gradient(
         self, x: np.ndarray, y: np.ndarray, parameters: np.ndarray | None = None
@@ -225,36 +241,50 @@ class MLP:
             (0.693147, (17,))
         """
         x, y = self.check_data(x, y)
-        return self._loss_and_gradient(x, y, self._check_theta(parameters))
+        return self.backpropagate(x, y, self._check_theta(parameters))
 
-    def _loss_and_gradient(self, x: np.ndarray, y: np.ndarray, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        weights, biases = (self.weights, self.biases) if theta is self._parameters else self._views(theta)
-        pre_activations, activations = self._forward(x, weights, biases)
+    def backpropagate(self, x: np.ndarray, y: np.ndarray, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return J and g at θ as :meth:`loss_and_gradient` does, for what was checked before: ``fit``'s way in.
+
+        Args:
+            x, y: rows of what ``check_data`` returned.
+            theta: a contiguous vector of the network's dtype.
+        """
+        weights, biases = (self.weights, self.biases) if theta is self._parameters else self.views(theta)
+        pre_activations, activations = forward_pass(x, weights, biases, self.activation_functions)
         value, delta = self.loss_function.core(activations[-1], y)
+        deltas = backward_pass(delta, pre_activations, weights, self.activation_functions)
         gradient = np.empty_like(theta)
-        self._backward(pre_activations, activations, delta, weights, gradient)
-        return float(value) + self._penalty(weights), gradient
+        weight_gradients, bias_gradients = self.views(gradient)
+        parameter_gradients(activations, deltas, weight_gradients, bias_gradients)
+        penalties = self._penalties(weights)
+        for (_, slope), dW in zip(penalties, weight_gradients, strict=False):
+            dW += slope
+        return float(value) + sum(penalty for penalty, _ in penalties), gradient
 
-    def _backward(
-        self,
-        pre_activations: list[np.ndarray],
-        activations: list[np.ndarray],
-        delta: np.ndarray,
-        weights: list[np.ndarray],
-        gradient: np.ndarray,
-    ) -> None:
-        weight_gradients, bias_gradients = self._views(gradient)
-        for k in reversed(range(len(weights))):
-            np.matmul(activations[k].T, delta, out=weight_gradients[k])
-            np.add.reduce(delta, axis=0, out=bias_gradients[k])
-            if self.l2:
-                weight_gradients[k] += self.l2 * weights[k]
-            if k > 0:
-                delta = delta @ weights[k].T
-                delta *= self.activation.derivative(pre_activations[k - 1])
+    def _penalties(self, weights: Sequence[np.ndarray]) -> list[tuple[float, np.ndarray]]:
+        """The L2 penalty of each layer's weights with its gradient; an empty list without one."""
+        return [penalty_and_gradient(W, self.l2) for W in weights] if self.l2 else []
 
-    def _penalty(self, weights: list[np.ndarray]) -> float:
-        return 0.5 * self.l2 * sum(float(np.vdot(W, W)) for W in weights) if self.l2 else 0.0
+    def _penalty(self, weights: Sequence[np.ndarray]) -> float:
+        return sum(penalty for penalty, _ in self._penalties(weights))
+
+    def signals(self, x: np.ndarray, y: np.ndarray) -> Signals:
+        r"""Return every layer's pre-activation z, activation a and error signal δ, rows are samples.
+
+        δ is the derivative of the mean loss, so each row carries a factor 1/n; the penalty has no part in it.
+
+        Example:
+            >>> network = MLP([2, 3, 2], initializer="zeros")
+            >>> signals = network.signals(np.eye(2), np.array([0, 1]))
+            >>> [len(arrays) for arrays in signals], signals.deltas[-1].tolist()
+            ([2, 3, 2], [[-0.25, 0.25], [0.25, -0.25]])
+        """
+        x, y = self.check_data(x, y)
+        pre_activations, activations = forward_pass(x, self.weights, self.biases, self.activation_functions)
+        delta = np.asarray(self.loss_function.core(activations[-1], y)[1])
+        deltas = backward_pass(delta, pre_activations, self.weights, self.activation_functions)
+        return Signals(pre_activations, activations, deltas)
 
     def evaluate(self, x: np.ndarray, y: np.ndarray, parameters: np.ndarray | None = None) -> Evaluation:
         """Return the mean loss (with the penalty) and the accuracy on the data, in pieces of 8,192 samples.
@@ -262,40 +292,26 @@ class MLP:
         ``parameters`` evaluates it at another θ; the network is left as it is.
         """
         x, y = self.check_data(x, y)
-        weights, biases = self._views(self._check_theta(parameters))
-        total, right = 0.0, 0
+        weights, biases = self.views(self._check_theta(parameters))
+        total, right, answers = 0.0, 0.0, 0
         for start in range(0, len(x), 8192):
             piece = slice(start, start + 8192)
-            outputs = self._forward(x[piece], weights, biases)[1][-1]
+            outputs = forward_pass(x[piece], weights, biases, self.activation_functions)[1][-1]
             total += float(self.loss_function.core(outputs, y[piece])[0]) * len(outputs)
-            right += self._count_right(outputs, y[piece])
-        answers = {"classification": len(x), "binary": y.size, "regression": 0}[self.loss_function.kind]
-        return Evaluation(total / len(x) + self._penalty(weights), right / answers if answers else math.nan)
-
-    def _count_right(self, outputs: np.ndarray, y: np.ndarray) -> int:
-        if self.loss_function.kind == "regression":
-            return 0
-        labels = y.argmax(axis=1) if self.loss_function.kind == "classification" and y.ndim == 2 else y
-        return int(np.count_nonzero(self._decide(outputs) == labels))
+            is_right = self.loss_function.is_right(outputs, y[piece])
+            right += float(np.sum(is_right))
+            answers += is_right.size
+        return Evaluation(total / len(x) + self._penalty(weights), right / answers)
 
     # -- arguments -------------------------------------------------------------------------------------
 
     def check_data(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return x and y as this network's loss takes them, or say what is wrong with them."""
-        x = self._check_x(x)
-        n, n_out = len(x), self.layer_sizes[-1]
-        y = np.asarray(y)
-        if self.loss_function.kind == "classification" and y.ndim == 1:
-            return x, check_labels("y", y, n_classes=n_out, n_samples=n)
-        y = check_array("y", y)
-        if y.ndim == 1 and n_out == 1:
+        x, y = self._check_x(x), np.asarray(y)
+        n_outputs = self.layer_sizes[-1]
+        if y.ndim == 1 and n_outputs == 1:
             y = y[:, None]
-        y = check_array("y", y, shape=(n, n_out)).astype(self.dtype, copy=False)
-        if self.loss_function.kind == "classification" and not np.allclose(y.sum(axis=1), 1, atol=1e-4):
-            raise ValueError(f"y: got {describe(y)}; expected labels (n,), or rows of probabilities that sum to 1")
-        if self.loss_function.kind != "regression" and (y.min() < 0 or y.max() > 1):
-            raise ValueError(f"y: got values from {y.min():g} to {y.max():g}; expected probabilities from 0 to 1")
-        return x, y
+        return x, self.loss_function.check_targets("y", y, (len(x), n_outputs), self.dtype)
 
     def _check_x(self, x: np.ndarray) -> np.ndarray:
         return check_array("x", x, shape=(None, self.layer_sizes[0])).astype(self.dtype, copy=False)
@@ -308,18 +324,30 @@ class MLP:
 
     # -- looking at it ---------------------------------------------------------------------------------
 
-    def copy(self) -> MLP:
-        """Return an independent network of the same architecture and with the same θ."""
+    def copy(self, dtype: str | None = None) -> MLP:
+        """Return an independent network of the same architecture and with the same θ, if asked for in another dtype."""
         twin = MLP(
             self.layer_sizes,
-            self.activation.name,
+            self.activation,
             self.loss_function.name,
             initializer="zeros",
             l2=self.l2,
-            dtype=self.dtype.name,
+            dtype=self.dtype.name if dtype is None else dtype,
         )
         twin.parameters = self._parameters
         return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What ``pickle`` and ``copy.deepcopy`` take: no views, which would be arrays of their own there."""
+        made = ("_weights", "_biases", "activation_functions", "loss_function")
+        state = {name: value for name, value in self.__dict__.items() if name not in made}
+        return state | {"loss": self.loss_function.name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take up a state, and make views into its θ anew."""
+        self.loss_function = get_loss(state["loss"])
+        self.__dict__.update({name: value for name, value in state.items() if name != "loss"})
+        self._own(self._parameters)
 
     def summary(self) -> str:
         """Return a table of the layers with their shapes and numbers of parameters."""
@@ -332,7 +360,7 @@ class MLP:
 
     def __repr__(self) -> str:
         return (
-            f"MLP({self.layer_sizes}, activation={self.activation.name!r}, loss={self.loss_function.name!r}, "
+            f"MLP({self.layer_sizes}, activation={self.activation!r}, loss={self.loss_function.name!r}, "
             f"l2={self.l2:g}, dtype={self.dtype.name!r}): {self.n_parameters:,} parameters"
         )
 
@@ -341,6 +369,17 @@ def _check_layer_sizes(layer_sizes: Sequence[int]) -> list[int]:
     if not isinstance(layer_sizes, list | tuple | np.ndarray) or len(layer_sizes) < 2:
         raise ValueError(f"layer_sizes: got {describe(layer_sizes)}; expected at least two widths, e.g. [784, 64, 10]")
     return [check_integer(f"layer_sizes[{i}]", size, low=1) for i, size in enumerate(layer_sizes)]
+
+
+def _check_activation(activation: Any, n_hidden: int) -> str | list[str]:
+    if not isinstance(activation, list | tuple):
+        return get_activation(activation).name
+    if len(activation) != n_hidden:
+        raise ValueError(
+            f"activation: got {describe(activation)}; expected one name, or {n_hidden}, one a hidden layer"
+        )
+    names = [get_activation(name).name for name in activation]
+    return names[0] if len(set(names)) == 1 else names
 
 
 def _layout(layer_sizes: list[int]) -> list[Place]:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from nnopt_utils._interrupts import deferred_interrupt
 from nnopt_utils._validation import as_generator, check_array, check_integer, describe
 from nnopt_utils.history import History, Trajectory
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import NonFiniteGradientError, Optimizer
+from nnopt_utils.problems.base import Objective
 
 
 class DivergenceError(ArithmeticError):
@@ -30,30 +29,47 @@ class DivergenceError(ArithmeticError):
         self.history = history
 
 
-@dataclass(frozen=True)
-class Step:
-    """What a callback is given after each step of ``fit``."""
+class Step(NamedTuple):
+    """What a callback is given after each step of ``fit``.
 
+    Attributes:
+        t: the step's number in the run, from 1; an epoch has ``history.steps_per_epoch`` of them.
+        epoch: the number of its epoch, from 1.
+        loss: of its mini-batch, at the parameters before the step.
+        gradient: g, that the step was taken with.
+        network, optimizer: after the step.
+    """
+
+    t: int
     epoch: int
-    number: int
     loss: float
     gradient: np.ndarray
     network: MLP
     optimizer: Optimizer
 
 
-class Objective(Protocol):
-    """What ``minimize`` needs of a problem."""
+def batches(n_samples: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Return the mini-batches of an epoch as ``fit`` takes them: every sample once, in an order of the epoch's own.
 
-    @property
-    def start(self) -> np.ndarray:
-        """A point to begin at."""
+    Args:
+        n_samples: n >= 1.
+        batch_size: B >= 1.
+        seed: of the run, an integer >= 0.
+        epoch: its number, from 1: epoch e is shuffled from (seed, e).
 
-    def value(self, theta: np.ndarray) -> Any:
-        """J(θ)."""
+    Returns:
+        Arrays of indices, B in each; the last one may be smaller.
 
-    def gradient(self, theta: np.ndarray) -> np.ndarray:
-        """g(θ)."""
+    Example:
+        >>> batches(5, batch_size=2, seed=0, epoch=1)
+        [array([1, 4]), array([3, 0]), array([2])]
+    """
+    for name, value, low in (("n_samples", n_samples, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
+        check_integer(name, value, low=low)
+    # From 1: default_rng([seed, 0]) is default_rng(seed), which drew the network's weights.
+    check_integer("epoch", epoch, low=1)
+    order = np.random.default_rng([seed, epoch]).permutation(n_samples)
+    return [order[start : start + batch_size] for start in range(0, n_samples, batch_size)]
 
 
 def fit(
@@ -77,11 +93,12 @@ def fit(
 
     Args:
         network: what to train.
-        optimizer: takes the steps; its state goes on from where it is.
+        optimizer: takes the steps: a new one, or one that has trained this network, whose state goes on from where it
+            is.
         data: a ``Dataset`` (its test set is never touched), ``(x, y)``, or ``(x, y, x_val, y_val)``.
         epochs: how many epochs in all, >= 1; default 10.
         batch_size: B >= 1; default 32. ``len(x)`` gives full-batch gradient descent.
-        seed: fixes the order of the samples: epoch e = 1, 2, … is shuffled from (seed, e).
+        seed: fixes the order of the samples; see :func:`batches`.
         history: of an earlier, shorter or interrupted call with the same data: training goes on there, exactly as if
             it had never stopped (``seed`` is then the history's own). Its record is extended in place.
         callback: called with a :class:`Step` after every step; if it returns ``True`` training stops.
@@ -102,102 +119,115 @@ def fit(
         >>> x = np.array([[0.0], [1.0]]); y = np.array([0, 1])
         >>> network = MLP([1, 2], seed=0)
         >>> history = fit(network, SGD(learning_rate=1.0), (x, y), epochs=50, batch_size=2, progress=False)
-        >>> history.epochs, network.predict(x)
+        >>> history.epoch, network.predict(x)
         (50, array([0, 1]))
 
     Warning:
         Keras's ``fit`` reports the accuracy of the training batches under way; here only the validation set is
         judged, after the epoch. Keras keeps the last, smaller batch, as here; many PyTorch loops drop it.
     """
-    _check_types(network, optimizer)
+    _check_types(network, optimizer, epochs)
     x, y, validation = _check_training_data(network, data)
     check_integer("epochs", epochs, low=1)
     check_integer("batch_size", batch_size, low=1)
     if blas_threads is not None:
         check_integer("blas_threads", blas_threads, low=1)
-    optimizer.layout = network.layout
+    if history is None:
+        _check_belongs(network, optimizer)
     history = _begin(history, len(x), batch_size, seed)
-    with threadpool_limits(blas_threads, user_api="blas"), _deferred_interrupt() as interrupted:
+    optimizer.layout = network.layout
+    with threadpool_limits(blas_threads, user_api="blas"), deferred_interrupt() as interrupted:
         total = max(0, epochs * history.steps_per_epoch - len(history.step_losses))
         # tqdm's bar for notebooks does not look at this variable itself.
         hidden = not progress or bool(os.environ.get("TQDM_DISABLE"))
         with tqdm(total=total, unit="step", leave=False, disable=hidden) as bar:
+            run = _Run(network, optimizer, x, y, history, callback, bar, interrupted)
             while history.epoch < epochs and not history.interrupted:
-                finished = _train_epoch(network, optimizer, x, y, history, callback, bar, interrupted)
+                finished = run.epoch()
                 if finished and validation is not None:
-                    _validate(network, optimizer, validation, history)
+                    run.validate(*validation)
                     history.interrupted = history.interrupted or interrupted()
     return history
 
 
-def _train_epoch(
-    network: MLP,
-    optimizer: Optimizer,
-    x: np.ndarray,
-    y: np.ndarray,
-    history: History,
-    callback: Callable[[Step], Any] | None,
-    bar: Any,
-    interrupted: Callable[[], bool],
-) -> bool:
-    """Run the rest of an epoch; return whether it reached its end."""
-    # Epochs count from 1 here: default_rng([seed, 0]) is default_rng(seed), which drew the network's weights.
-    order = np.random.default_rng([history.seed, history.epoch + 1]).permutation(history.n_samples)
-    begun = time.perf_counter()
-    while history.step < history.steps_per_epoch:
-        batch = order[history.step * history.batch_size : (history.step + 1) * history.batch_size]
-        loss, gradient = _one_step(network, optimizer, x[batch], y[batch], history)
-        history.step_losses.append(loss)
-        history.step += 1
-        bar.update()
-        stopped = callback is not None and _is_true(
-            callback(Step(history.epoch, history.step, loss, gradient, network, optimizer))
+@dataclass
+class _Run:
+    """What the steps of a run share."""
+
+    network: MLP
+    optimizer: Optimizer
+    x: np.ndarray
+    y: np.ndarray
+    history: History
+    callback: Callable[[Step], Any] | None
+    bar: Any
+    interrupted: Callable[[], bool]
+    errors: Any = field(default_factory=np.geterr)
+
+    def epoch(self) -> bool:
+        """Run the rest of an epoch; return whether it reached its end."""
+        history = self.history
+        order = batches(history.n_samples, history.batch_size, history.seed, history.epoch + 1)
+        begun = time.perf_counter()
+        with np.errstate(over="ignore", invalid="ignore"):
+            for batch in order[history.step :]:
+                loss, gradient = self._step(batch)
+                history.step_losses.append(loss)
+                history.step += 1
+                self.bar.update()
+                stopped = self.callback is not None and self._call_back(loss, gradient)
+                if stopped or self.interrupted():
+                    history.interrupted = True
+                    if history.step < len(order):
+                        return False
+        _finish_epoch(history, self.optimizer.learning_rate, time.perf_counter() - begun)
+        self.bar.set_postfix(epoch=history.epoch, loss=f"{history.train_loss[-1]:.4f}", refresh=False)
+        return True
+
+    def _step(self, batch: np.ndarray) -> tuple[float, np.ndarray]:
+        theta = self.network.parameters
+        loss, gradient = self.network.backpropagate(self.x[batch], self.y[batch], theta)
+        try:
+            if not math.isfinite(loss):
+                raise NonFiniteGradientError(f"the loss is {loss}")
+            self.optimizer.step(theta, gradient)
+        except NonFiniteGradientError as error:
+            where = f"epoch {self.history.epoch + 1}, step {self.history.step + 1}"
+            raise DivergenceError(self._divergence_message(where, str(error)), self.history) from None
+        return loss, gradient
+
+    def _call_back(self, loss: float, gradient: np.ndarray) -> bool:
+        """Call the callback, under its own error settings; does it want to stop?"""
+        history = self.history
+        step = Step(len(history.step_losses), history.epoch + 1, loss, gradient, self.network, self.optimizer)
+        with np.errstate(**self.errors):
+            return _is_true(self.callback(step))  # type: ignore[misc]
+
+    def validate(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Judge at the optimizer's evaluation parameters."""
+        history = self.history
+        judged = self.optimizer.evaluation_parameters(self.network.parameters)
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, accuracy = self.network.evaluate(x, y, parameters=judged)
+        if not math.isfinite(loss):  # the epoch's last step did it
+            where = f"epoch {history.epoch}, step {history.steps_per_epoch}"
+            raise DivergenceError(self._divergence_message(where, f"the validation loss is {loss}"), history)
+        history.val_loss.append(loss)
+        history.val_accuracy.append(accuracy)
+
+    def _divergence_message(self, where: str, what: str) -> str:
+        losses = self.history.step_losses
+        last = f"{losses[-1]:.4g}" if losses else "none"
+        return (
+            f"training diverged in {where}: {what}; learning rate {self.optimizer.learning_rate:g}, loss of the step "
+            f"before: {last}. Try a learning rate 3 to 10 times smaller, scale the inputs to [0, 1], or clip the "
+            "gradient (global_clipnorm=1.0)."
         )
-        history.interrupted = stopped or interrupted()
-        if history.interrupted and history.step < history.steps_per_epoch:
-            return False
-    _finish_epoch(history, optimizer.learning_rate, time.perf_counter() - begun)
-    bar.set_postfix(epoch=history.epoch, loss=f"{history.train_loss[-1]:.4f}")
-    return True
 
 
 def _is_true(answer: Any) -> bool:
     """Did a callback return ``True``, Python's or NumPy's? Any other value, such as a number, stops nothing."""
     return isinstance(answer, bool | np.bool_) and bool(answer)
-
-
-def _one_step(
-    network: MLP, optimizer: Optimizer, x: np.ndarray, y: np.ndarray, history: History
-) -> tuple[float, np.ndarray]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        loss, gradient = network._loss_and_gradient(x, y, network.parameters)
-        try:
-            if not math.isfinite(loss):
-                raise NonFiniteGradientError(f"the loss is {loss}")
-            optimizer.step(network.parameters, gradient)
-        except NonFiniteGradientError as error:
-            where = f"epoch {history.epoch + 1}, step {history.step + 1}"
-            raise DivergenceError(_divergence_message(where, str(error), optimizer, history), history) from None
-    return loss, gradient
-
-
-def _validate(network: MLP, optimizer: Optimizer, validation: tuple[np.ndarray, np.ndarray], history: History) -> None:
-    with np.errstate(over="ignore", invalid="ignore"):
-        loss, accuracy = network.evaluate(*validation, parameters=optimizer.evaluation_parameters(network.parameters))
-    if not math.isfinite(loss):  # the epoch's last step did it
-        where = f"epoch {history.epoch}, step {history.steps_per_epoch}"
-        raise DivergenceError(_divergence_message(where, f"the validation loss is {loss}", optimizer, history), history)
-    history.val_loss.append(loss)
-    history.val_accuracy.append(accuracy)
-
-
-def _divergence_message(where: str, what: str, optimizer: Optimizer, history: History) -> str:
-    last = f"{history.step_losses[-1]:.4g}" if history.step_losses else "none"
-    return (
-        f"training diverged in {where}: {what}; "
-        f"learning rate {optimizer.learning_rate:g}, loss of the step before: {last}. Try a learning rate 3 to 10 "
-        "times smaller, scale the inputs to [0, 1], or clip the gradient (global_clipnorm=1.0)."
-    )
 
 
 def _finish_epoch(history: History, rate: float, seconds: float) -> None:
@@ -227,11 +257,24 @@ def _begin(history: History | None, n_samples: int, batch_size: int, seed: int |
     return history
 
 
-def _check_types(network: Any, optimizer: Any) -> None:
+def _check_types(network: Any, optimizer: Any, epochs: Any) -> None:
     if not isinstance(network, MLP):
-        raise TypeError(f"network: got {describe(network)}; expected an MLP")
+        hint = "; the network comes first: fit(network, optimizer, data)" if isinstance(optimizer, MLP) else ""
+        raise TypeError(f"network: got {describe(network)}; expected an MLP{hint}")
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer: got {describe(optimizer)}; expected an Optimizer, e.g. SGD(learning_rate=0.1)")
+    if isinstance(epochs, np.ndarray | list | tuple):
+        raise TypeError("data: got x and y as two arguments; expected one: fit(network, optimizer, (x, y))")
+
+
+def _check_belongs(network: MLP, optimizer: Optimizer) -> None:
+    """Refuse an optimizer whose state is of another θ: ``fit`` leaves the layout of the network that it trained."""
+    if optimizer.t and optimizer.layout is not network.layout:
+        raise ValueError(
+            f"optimizer: got one that has taken {optimizer.t} steps, and not in a fit of this network; expected a new "
+            "one (to resume a run, give its history; if the state does belong to this network, say "
+            "optimizer.layout = network.layout)"
+        )
 
 
 def _check_training_data(
@@ -245,29 +288,6 @@ def _check_training_data(
     return x, y, network.check_data(data[2], data[3]) if len(data) == 4 else None
 
 
-@contextmanager
-def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let an interrupt wait for the end of a step, so that θ and the state are never half-changed.
-
-    A second interrupt acts at once. Only the main thread receives signals; elsewhere nothing is done.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    received = []
-
-    def handler(number: int, frame: Any) -> None:
-        received.append(number)
-        if len(received) > 1:
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, handler)
-    try:
-        yield lambda: bool(received)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def minimize(
     problem: Objective,
     optimizer: Optimizer,
@@ -278,7 +298,8 @@ def minimize(
     r"""Run an optimizer on a function and keep every point, from the start to :math:`\theta_{T+1}`.
 
     Args:
-        problem: anything with ``value(theta)``, ``gradient(theta)`` and ``start``; see ``problems``.
+        problem: an ``Objective``: anything with ``value(theta)``, ``gradient(theta)`` and ``start``; see ``problems``.
+            ``FunctionObjective`` makes one of two functions, ``NetworkObjective`` of a network and data.
         optimizer: a new one; its state would otherwise leak from another run.
         steps: T >= 1.
         start: θ_1, shape (d,); default ``problem.start``. It is copied.
@@ -298,6 +319,7 @@ def minimize(
         >>> bool(trajectory.values[-1] < 1e-12)
         True
     """
+    _check_objective(problem, start)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer: got {describe(optimizer)}; expected an Optimizer, e.g. GradientDescent(0.1)")
     if optimizer.t:
@@ -322,6 +344,20 @@ def minimize(
             if callback is not None and _is_true(callback(t, theta)):
                 break
     return Trajectory(np.array(points), np.array(values), np.array(norms), diverged, repr(optimizer))
+
+
+def _check_objective(problem: Any, start: Any) -> None:
+    has_functions = all(callable(getattr(problem, name, None)) for name in ("value", "gradient"))
+    if has_functions and (start is not None or hasattr(problem, "start")):
+        return
+    hint = ""
+    if isinstance(problem, Optimizer):
+        hint = "; the problem comes first: minimize(problem, optimizer, steps)"
+    elif isinstance(problem, MLP):
+        hint = ": problems.NetworkObjective(network, x, y) is one"
+    elif callable(problem):
+        hint = ": problems.FunctionObjective(value, gradient, start) makes one of functions"
+    raise TypeError(f"problem: got {describe(problem)}; expected an object with value, gradient and start{hint}")
 
 
 @np.errstate(over="ignore", invalid="ignore")

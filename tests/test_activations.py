@@ -12,10 +12,10 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from nnopt_utils import activations
 from nnopt_utils._validation import core
-from nnopt_utils.activations import ACTIVATIONS, Activation, get_activation
+from nnopt_utils.activations import ACTIVATIONS, Activation, get_activation, log_softmax, softmax
 from nnopt_utils.gradients import central_difference
 
-NAMES = ["identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "softplus"]
+NAMES = ["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "softplus"]
 FUNCTIONS = [*NAMES, *(f"{name}_derivative" for name in NAMES)]
 KINKED = ["relu", "leaky_relu", "elu"]  # elu's derivative is continuous, but its second one jumps
 
@@ -30,7 +30,7 @@ class TestValues:
     oracle = pytest.mark.parametrize(
         ("name", "expected"),
         [
-            ("identity", lambda z: z),
+            ("linear", lambda z: z),
             ("sigmoid", scipy.special.expit),
             ("tanh", np.vectorize(math.tanh)),
             ("relu", lambda z: (z + abs(z)) / 2),
@@ -38,7 +38,7 @@ class TestValues:
             ("elu", lambda z: np.array([v if v > 0 else math.expm1(v) for v in z])),
             ("gelu", lambda z: z * scipy.special.ndtr(z)),
             ("softplus", lambda z: -scipy.special.log_expit(-z)),
-            ("identity_derivative", np.ones_like),
+            ("linear_derivative", np.ones_like),
             ("sigmoid_derivative", lambda z: 0.25 / np.cosh(z / 2) ** 2),
             ("tanh_derivative", lambda z: 1 / np.cosh(z) ** 2),
             ("relu_derivative", lambda z: np.array([1.0 if v > 0 else 0.0 for v in z])),
@@ -242,7 +242,7 @@ class TestErrors:
             activations.relu()
 
     def test_unknown_name(self):
-        with pytest.raises(ValueError, match=r"activation: got 'rleu'; expected one of 'identity', .*did you mean"):
+        with pytest.raises(ValueError, match=r"activation: got 'rleu'; expected one of 'linear', .*did you mean"):
             get_activation("rleu")
         with pytest.raises(ValueError, match="activation: got None"):
             get_activation(None)
@@ -284,3 +284,28 @@ class TestRecords:
         assert f"def {name}(" in source
         assert len(body) <= 2 and "check" not in "".join(body)
         assert inspect.signature(function(name)).parameters["z"]
+
+
+class TestSoftmax:
+    def test_softmax_and_log_softmax(self):
+        z = np.random.default_rng(0).normal(size=(3, 4, 5)) * 10
+        for block in (z, z[0], z[0, 0]):
+            np.testing.assert_allclose(softmax(block), scipy.special.softmax(block, axis=-1), rtol=1e-14)
+            np.testing.assert_allclose(log_softmax(block), scipy.special.log_softmax(block, axis=-1), rtol=1e-13)
+
+    @given(arrays(np.float64, (4, 3), elements=st.floats(-50, 50)))
+    def test_softmax_sums_to_one(self, z):
+        np.testing.assert_allclose(softmax(z).sum(axis=1), 1, rtol=1e-14)
+        assert (softmax(z) >= 0).all()
+        np.testing.assert_allclose(np.exp(log_softmax(z)), softmax(z), rtol=1e-12)
+
+    @pytest.mark.parametrize("function", [softmax, log_softmax])
+    @pytest.mark.parametrize(("z", "error"), [([math.nan], ValueError), ([], ValueError), ([1j], TypeError)])
+    def test_errors(self, function, z, error):
+        with pytest.raises(error, match="logits: got"):
+            function(z)
+
+    def test_softmax_needs_an_axis(self):
+        for function in (softmax, log_softmax):
+            with pytest.raises(ValueError, match=r"logits: got .*shape \(\); expected at least 1 dimension"):
+                function(1.0)

@@ -23,7 +23,7 @@ def test_a_new_history_is_empty_and_its_lists_are_its_own():
     first.train_loss.append(1.0)
     first.step_losses.append(1.0)
     assert second.train_loss == second.step_losses == second.val_loss == second.seconds == []
-    assert (second.epochs, second.step, second.interrupted) == (0, 0, False)
+    assert (second.epoch, second.step, second.interrupted) == (0, 0, False)
 
 
 def test_repr():
@@ -39,7 +39,6 @@ def test_repr():
     assert repr(history) == (
         "History(1 epochs, 4 steps, train loss 1.2500, validation loss 0.7500, accuracy 0.5000, interrupted)"
     )
-    assert history.epochs == 1
 
 
 def make_trajectory(diverged=False):

@@ -112,7 +112,7 @@ def test_keeps_variance_through_twenty_layers():
     for name in ("he_normal", "he_uniform"):
         assert 0.5 < layer_ratio(INITIALIZERS[name], "relu") < 2
     for name in ("lecun_normal", "glorot_normal", "glorot_uniform"):
-        assert 0.5 < layer_ratio(INITIALIZERS[name], "identity") < 2
+        assert 0.5 < layer_ratio(INITIALIZERS[name], "linear") < 2
 
 
 def test_wrong_size_vanishes_or_explodes():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from nnopt_utils._validation import core
+from nnopt_utils.activations import log_softmax, softmax
 from nnopt_utils.gradients import check_gradient
 from nnopt_utils.losses import (
     LOSSES,
@@ -21,10 +22,8 @@ from nnopt_utils.losses import (
     half_squared_error,
     huber,
     l2_penalty,
-    log_softmax,
     mean_absolute_error,
     mean_squared_error,
-    softmax,
     softmax_cross_entropy,
 )
 
@@ -145,12 +144,6 @@ class TestValues:
         z, y = case(binary_cross_entropy)
         assert binary_cross_entropy(z, y, s)[0] == binary_cross_entropy(z, (1 - s) * y + s / 2)[0]
 
-    def test_softmax_and_log_softmax(self):
-        z = np.random.default_rng(0).normal(size=(3, 4, 5)) * 10
-        for block in (z, z[0], z[0, 0]):
-            np.testing.assert_allclose(softmax(block), scipy.special.softmax(block, axis=-1), rtol=1e-14)
-            np.testing.assert_allclose(log_softmax(block), scipy.special.log_softmax(block, axis=-1), rtol=1e-13)
-
     def test_l2_penalty(self):
         w = np.arange(6.0).reshape(2, 3)
         value, gradient = l2_penalty(w, 0.2)
@@ -266,12 +259,6 @@ class TestStability:
 
 
 class TestProperties:
-    @given(z=matrices)
-    def test_softmax_sums_to_one(self, z):
-        np.testing.assert_allclose(softmax(z).sum(axis=1), 1, rtol=1e-14)
-        assert (softmax(z) >= 0).all()
-        np.testing.assert_allclose(np.exp(log_softmax(z)), softmax(z), rtol=1e-12)
-
     @given(z=matrices, shift=st.floats(-1e3, 1e3), y=labels)
     def test_shift_changes_nothing(self, z, shift, y):
         np.testing.assert_allclose(softmax(z + shift), softmax(z), rtol=1e-11)
@@ -487,17 +474,6 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"weights: .* NaN"):
             l2_penalty([math.nan], 1)
 
-    @pytest.mark.parametrize("function", [softmax, log_softmax])
-    @pytest.mark.parametrize(("z", "error"), [([math.nan], ValueError), ([], ValueError), ([1j], TypeError)])
-    def test_softmax(self, function, z, error):
-        with pytest.raises(error, match="logits: got"):
-            function(z)
-
-    def test_softmax_needs_an_axis(self):
-        for function in (softmax, log_softmax):
-            with pytest.raises(ValueError, match=r"logits: got .*shape \(\); expected at least 1 dimension"):
-                function(1.0)
-
     def test_missing_argument(self):
         with pytest.raises(TypeError, match="missing a required argument: 'targets'"):
             mean_squared_error([1.0])
@@ -516,20 +492,54 @@ class TestRecords:
             assert isinstance(loss, Loss) and loss is get_loss(name) and loss.name == name
             assert loss.core is core(loss.function) is not loss.function
 
-    def test_kinds(self):
-        kinds = {name: loss.kind for name, loss in LOSSES.items()}
-        assert kinds.pop("cross_entropy") == "classification"
-        assert kinds.pop("binary_cross_entropy") == "binary"
-        assert set(kinds.values()) == {"regression"}
+    def test_which_classify_and_how_many_outputs_they_need(self):
+        assert {name for name, loss in LOSSES.items() if loss.classifies} == {"cross_entropy", "binary_cross_entropy"}
+        assert {name for name, loss in LOSSES.items() if loss.fewest_outputs > 1} == {"cross_entropy"}
 
     @pytest.mark.parametrize("name", LOSSES)
     def test_check_then_core_is_the_function(self, name):
         loss = get_loss(name)
         outputs, targets = case(loss.function, np.float32)
         expected = loss.function(outputs, targets)
-        for value, gradient in (loss.core(*loss.check(outputs, targets)), loss(outputs, targets)):
+        checked = loss.check_targets("y", targets.tolist(), outputs.shape, outputs.dtype)
+        assert checked.dtype == (np.int64 if name == "cross_entropy" else np.float32)
+        for value, gradient in (loss.core(outputs, checked), loss(outputs, targets)):
             assert value == expected[0]
             np.testing.assert_array_equal(gradient, expected[1])
+
+    @pytest.mark.parametrize(
+        ("name", "targets"),
+        [
+            ("mse", np.zeros(6)),
+            ("mse", np.full((6, 4), np.nan)),
+            ("binary_cross_entropy", np.full((6, 4), -1.0)),
+            ("cross_entropy", np.full(6, 4)),
+            ("cross_entropy", np.full((6, 4), 0.3)),
+            ("cross_entropy", np.tile([1.5, -0.5, 0, 0], (6, 1))),
+        ],
+    )
+    def test_one_check_says_the_same_of_arguments_and_of_data(self, name, targets):
+        outputs = np.zeros((6, 4))
+        with pytest.raises(ValueError) as as_argument:
+            LOSSES[name](outputs, targets)
+        with pytest.raises(ValueError) as as_data:
+            LOSSES[name].check_targets("y", targets, outputs.shape, outputs.dtype)
+        assert str(as_data.value) == str(as_argument.value).replace("targets", "y", 1)
+
+    def test_what_outputs_mean(self):
+        outputs = np.array([[0.0, 2.0], [3.0, -1.0]])
+        binary, classes, regression = (LOSSES[name] for name in ("binary_cross_entropy", "cross_entropy", "mse"))
+        assert binary.predict(outputs).tolist() == [[0, 1], [1, 0]]
+        assert binary.is_right(outputs, np.array([[0.0, 1.0], [0.0, 0.0]])).tolist() == [[True, True], [False, True]]
+        np.testing.assert_allclose(binary.probabilities(outputs), 1 / (1 + np.exp(-outputs)), rtol=1e-14)
+        assert classes.predict(outputs).tolist() == [1, 0]
+        assert classes.is_right(outputs, np.array([1, 1])).tolist() == [True, False]
+        assert classes.is_right(outputs, np.array([[0.4, 0.6], [0.5, 0.5]])).tolist() == [True, True]
+        np.testing.assert_array_equal(classes.probabilities(outputs), softmax(outputs))
+        assert regression.predict(outputs) is outputs
+        assert np.isnan(regression.is_right(outputs, outputs)).all()
+        with pytest.raises(ValueError, match="loss: got 'mse'; expected a classification loss"):
+            regression.probabilities(outputs)
 
     def test_options_pass_through_the_call(self):
         outputs, targets = case(huber)

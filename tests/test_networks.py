@@ -1,6 +1,8 @@
 """The multilayer perceptron: counts, views, forward pass, backpropagation, arguments."""
 
+import copy
 import math
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -8,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnopt_utils.activations import ACTIVATIONS
+from nnopt_utils.activations import ACTIVATIONS, softmax
 from nnopt_utils.gradients import check_gradient
 from nnopt_utils.initializers import INITIALIZERS
-from nnopt_utils.losses import LOSSES, softmax
+from nnopt_utils.losses import LOSSES
 from nnopt_utils.networks import MLP, Evaluation
 
 KINKED = ("relu", "leaky_relu")
@@ -121,6 +123,31 @@ class TestOneVector:
         assert network.parameters.any() and network.layer_sizes == [3, 4, 2]
         x, y = make_data("mse")
         assert network.copy().loss(x, y) == network.loss(x, y)
+
+    def test_copy_in_another_dtype(self):
+        network = MLP([3, 4, 4, 2], activation=["tanh", "linear"], seed=3)
+        twin = network.copy(dtype="float64")
+        assert twin.dtype == twin.parameters.dtype == "float64" and twin.activation == ["tanh", "linear"]
+        assert np.array_equal(twin.parameters, network.parameters)
+
+    @pytest.mark.parametrize("remake", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+    def test_deepcopy_and_pickle_keep_the_views_on_their_own_vector(self, remake):
+        network = MLP([3, 4, 4, 2], activation=["tanh", "linear"], l2=0.1, seed=3)
+        twin = remake(network)
+        assert repr(twin) == repr(network) and twin.loss_function is network.loss_function
+        assert twin.activation_functions == network.activation_functions
+        assert np.array_equal(twin.parameters, network.parameters)
+        twin.parameters[:] = 0
+        assert not any(tensor.any() for tensor in [*twin.weights, *twin.biases]) and network.parameters.any()
+        twin.weights[0][:] = 1
+        assert (twin.parameters[:12] == 1).all() and twin.parameters.ctypes.data % 64 == 0
+
+    def test_views_of_a_gradient(self):
+        network = MLP([3, 4, 2], l2=0.1)
+        gradient = network.loss_and_gradient(*make_data("cross_entropy"))[1]
+        weights, biases = network.views(gradient)
+        assert [W.shape for W in weights] == [(3, 4), (4, 2)] and [b.shape for b in biases] == [(4,), (2,)]
+        assert all(np.shares_memory(view, gradient) for view in [*weights, *biases])
 
 
 class TestForward:
@@ -272,6 +299,95 @@ class TestGradient:
         assert np.linalg.norm(gradient - expected) < 1e-6 * np.linalg.norm(expected)
 
 
+class TestSignals:
+    @pytest.mark.parametrize("activation", ["tanh", ["tanh", "linear"]])
+    def test_deltas_are_derivatives_of_the_loss_by_the_pre_activations(self, activation):
+        """Moving z of one layer by a bias: δ summed over samples is the bias's slope, without the penalty's."""
+        network = MLP([3, 5, 4, 2], activation, l2=0.3, seed=1, dtype="float64")
+        x, y = make_data("cross_entropy")
+        signals = network.signals(x, y)
+        slopes = network.views(network.loss_and_gradient(x, y)[1])[1]
+        for delta, z, slope in zip(signals.deltas, signals.pre_activations, slopes, strict=True):
+            assert delta.shape == z.shape
+            np.testing.assert_allclose(delta.sum(axis=0), slope, rtol=1e-12)
+        # One entry of one row, by a difference: the activation of a single sample moves alone.
+        h, direction = 1e-6, np.eye(4)[2]
+        after = [
+            network.loss_function.core(self.outputs_from(network, signals, s * h * direction), y)[0] for s in (1, -1)
+        ]
+        assert signals.deltas[1][3, 2] == pytest.approx((after[0] - after[1]) / (2 * h), rel=1e-6)
+
+    @staticmethod
+    def outputs_from(network, signals, change):
+        z = signals.pre_activations[1].copy()
+        z[3] += change
+        return network.activation_functions[1].value(z) @ network.weights[2] + network.biases[2]
+
+    def test_are_those_of_the_forward_pass(self):
+        network = MLP([3, 5, 4, 2], "sigmoid", dtype="float64")
+        x, y = make_data("cross_entropy")
+        pre_activations, activations, deltas = network.signals(x, y)
+        for mine, theirs in zip(activations, network.activations(x), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        for z, a in zip(pre_activations[:-1], activations[1:-1], strict=True):
+            np.testing.assert_array_equal(ACTIVATIONS["sigmoid"].value(z), a)
+        assert len(deltas) == 3 and np.array_equal(pre_activations[-1], activations[-1])
+
+    def test_checks_its_arguments(self):
+        with pytest.raises(ValueError, match="y: got values from 0 to 2"):
+            MLP([3, 2]).signals(np.zeros((2, 3)), np.array([0, 2]))
+
+    def test_backpropagate_is_the_unchecked_door(self):
+        network = MLP([3, 4, 2], "tanh", l2=0.1, dtype="float64")
+        x, y = make_data("cross_entropy")
+        for theta in (network.parameters, network.parameters + 0.1):
+            value, gradient = network.backpropagate(*network.check_data(x, y), theta)
+            expected = network.loss_and_gradient(x, y, parameters=theta)
+            assert value == expected[0] and np.array_equal(gradient, expected[1])
+
+
+class TestActivationALayer:
+    def test_each_layer_its_own(self):
+        network = MLP([3, 5, 4, 6, 2], activation=["tanh", "linear", "relu"], seed=4, dtype="float64")
+        x = make_data("mse")[0]
+        a = network.activations(x)
+        np.testing.assert_allclose(a[1], np.tanh(x @ network.weights[0]))
+        np.testing.assert_allclose(a[2], a[1] @ network.weights[1])
+        np.testing.assert_allclose(a[3], np.maximum(a[2] @ network.weights[2], 0))
+        assert [function.name for function in network.activation_functions] == ["tanh", "linear", "relu"]
+        assert "activation=['tanh', 'linear', 'relu']" in repr(network)
+
+    def test_the_same_for_all_is_one_name(self):
+        listed, named = MLP([3, 4, 5, 2], ["tanh", "tanh"]), MLP([3, 4, 5, 2], "tanh")
+        assert repr(listed) == repr(named) and np.array_equal(listed.parameters, named.parameters)
+        assert MLP([3, 2], []).activation_functions == MLP([3, 2], "tanh").activation_functions == []
+
+    def test_gradient(self):
+        network = MLP([3, 5, 2, 4, 2], ("tanh", "linear", "softplus"), l2=0.1, seed=4, dtype="float64")
+        x, y = make_data("cross_entropy")
+        gradient = network.loss_and_gradient(x, y)[1]
+        assert check_gradient(lambda theta: network.loss(x, y, theta), gradient, network.parameters.copy()).passed
+
+    def test_initializer_by_layer(self):
+        """A layer is drawn for its own activation, the last one for that of the layer before."""
+        generator, network = np.random.default_rng(3), MLP([5, 4, 6, 2], ["tanh", "relu"], seed=3, dtype="float64")
+        for W, name in zip(network.weights, ("glorot_uniform", "he_normal", "he_normal"), strict=True):
+            assert np.array_equal(W, INITIALIZERS[name](*W.shape, generator))
+
+    @pytest.mark.parametrize(
+        ("activation", "message"),
+        [
+            (["relu"], r"activation: got \['relu'\]; expected one name, or 2, one a hidden layer"),
+            (["relu"] * 3, "expected one name, or 2, one a hidden layer"),
+            (["relu", "identity"], "activation: got 'identity'; expected one of 'linear'"),
+            (["relu", None], "activation: got None"),
+        ],
+    )
+    def test_bad_lists(self, activation, message):
+        with pytest.raises(ValueError, match=message):
+            MLP([3, 4, 5, 2], activation)
+
+
 class TestEvaluate:
     @pytest.mark.parametrize("loss", LOSSES)
     def test_loss_is_that_of_loss(self, loss):
@@ -281,7 +397,7 @@ class TestEvaluate:
         assert isinstance(result, Evaluation)
         assert result.loss == pytest.approx(network.loss(x, y), rel=1e-12)
         assert network.loss(x, y) == pytest.approx(network.loss_and_gradient(x, y)[0], rel=1e-12)
-        if LOSSES[loss].kind == "regression":
+        if not LOSSES[loss].classifies:
             assert math.isnan(result.accuracy)
         else:
             assert result.accuracy == pytest.approx(np.mean(network.predict(x) == y), abs=1e-12)
@@ -394,10 +510,10 @@ class TestArguments:
             ("cross_entropy", [0, 1, 2], "y: got values from 0 to 2; expected integers from 0 to 1"),
             ("cross_entropy", [0, 1], "y: got 2 labels; expected 3, one a sample"),
             ("cross_entropy", [0.0, 1.0, 0.0], "y: got .*; expected a 1-D array of integers"),
-            ("cross_entropy", [[1, 1], [1, 0], [0, 1]], "y: got .*; expected labels .*rows of probabilities"),
-            ("cross_entropy", [[2, -1], [1, 0], [0, 1]], "y: got values from -1 to 2; expected probabilities"),
-            ("cross_entropy", [[1, 0, 0]] * 3, r"expected shape \(3, 2\)"),
-            ("binary_cross_entropy", [[0, 2], [0, 1], [1, 1]], "y: got values from 0 to 2; expected probabilities"),
+            ("cross_entropy", [[1, 1], [1, 0], [0, 1]], "y: row 0 sums to 2; expected rows of probabilities"),
+            ("cross_entropy", [[2, -1], [1, 0], [0, 1]], "y: got values down to -1; expected probabilities"),
+            ("cross_entropy", [[1, 0, 0]] * 3, r"expected .* probabilities of shape \(3, 2\)"),
+            ("binary_cross_entropy", [[0, 2], [0, 1], [1, 1]], "y: got values from 0 to 2; expected 0 or 1"),
             ("binary_cross_entropy", [0, 1, 0], r"expected shape \(3, 2\)"),
             ("mse", [1.0, 2.0, 3.0], r"expected shape \(3, 2\)"),
             ("mse", [[1.0, np.inf]] * 3, "y: got .* with 3 NaN or infinite values"),
@@ -413,7 +529,7 @@ class TestArguments:
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     def test_inputs_are_left_as_they_are(self, loss, dtype):
-        network = MLP([3, 4, 2], activation="identity", loss=loss, l2=0.1, dtype=dtype)
+        network = MLP([3, 4, 2], activation="linear", loss=loss, l2=0.1, dtype=dtype)
         x, y = make_data(loss)
         x = x.astype(dtype)
         y = y.astype(dtype) if y.dtype.kind == "f" else y
@@ -462,3 +578,43 @@ class TestAssigningATensor:
         with pytest.raises(TypeError, match="the number of one layer"):
             network.weights[:] = [np.zeros((2, 3)), np.zeros((3, 1))]
         assert np.array_equal(network.parameters, before)
+
+    def test_all_at_once(self):
+        network = MLP([2, 3, 1], loss="mse")
+        views, theta = network.weights, network.parameters
+        network.weights = [np.full((2, 3), 2.0), np.full((3, 1), 3.0)]
+        network.biases = ([4.0, 5.0, 6.0], [7.0])
+        assert network.weights is views and network.parameters is theta
+        assert theta.tolist() == [2] * 6 + [4, 5, 6] + [3] * 3 + [7]
+
+    def test_may_be_the_network_s_own(self):
+        network = MLP([2, 2, 2], seed=1)
+        first, second = (W.copy() for W in network.weights)
+        network.weights = network.weights[::-1]
+        assert np.array_equal(network.weights[0], second) and np.array_equal(network.weights[1], first)
+        network.weights = network.copy().weights
+        assert np.array_equal(network.weights[0], second)
+
+    @pytest.mark.parametrize(
+        ("name", "values", "message"),
+        [
+            ("weights", [np.ones((2, 3)), np.ones((1, 3))], r"weights\[1\]: got float64 array of shape \(1, 3\)"),
+            ("weights", [np.ones((2, 3)), np.full((3, 1), np.nan)], r"weights\[1\]: got .* NaN"),
+            ("weights", [np.ones((2, 3))], "weights: got .*; expected a list of 2 arrays, one a layer"),
+            ("biases", np.ones((2, 3)), "biases: got float64 array .*; expected a list of 2 arrays"),
+            ("biases", None, "biases: got None; expected a list of 2 arrays"),
+            ("biases", [[1.0, 1.0, 1.0], 1.0], r"biases\[1\]: got .*; expected shape \(1,\)"),
+        ],
+    )
+    def test_refuses_what_does_not_fit_and_changes_nothing(self, name, values, message):
+        network = MLP([2, 3, 1], loss="mse")
+        before = network.parameters.copy()
+        with pytest.raises(ValueError, match=message):
+            setattr(network, name, values)
+        assert np.array_equal(network.parameters, before)
+        assert all(np.shares_memory(tensor, network.parameters) for tensor in [*network.weights, *network.biases])
+
+    def test_has_nothing_that_would_detach_it(self):
+        network = MLP([2, 3, 1], loss="mse")
+        for method in ("append", "extend", "insert", "pop", "remove", "clear", "reverse", "sort"):
+            assert not hasattr(network.weights, method)

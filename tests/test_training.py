@@ -6,17 +6,19 @@ import math
 import os
 import signal
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
+from tqdm import tqdm
 
 from nnopt_utils.history import History
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, GradientDescent, Nesterov
 from nnopt_utils.schedules import CosineDecay, StepDecay
-from nnopt_utils.training import DivergenceError, Step, fit, minimize
+from nnopt_utils.training import DivergenceError, Step, batches, fit, minimize
 
 
 def two_arcs(n=100, seed=0):
@@ -72,7 +74,7 @@ class TestFit:
         _, optimizer, history = train(data=(*two_arcs(n), *VALIDATION), epochs=3, batch_size=batch_size)
         assert history.steps_per_epoch == steps and len(history.step_losses) == optimizer.t == 3 * steps
         for series in ("train_loss", "val_loss", "val_accuracy", "learning_rate", "seconds"):
-            assert len(getattr(history, series)) == history.epochs == 3
+            assert len(getattr(history, series)) == history.epoch == 3
         assert (history.seed, history.batch_size, history.n_samples) == (0, batch_size, n)
         assert not history.interrupted and history.step == 0 and min(history.seconds) > 0
 
@@ -122,7 +124,7 @@ class TestBatches:
         weights = network.layout[0].where
 
         def note(step):
-            seen.append((step.epoch, step.number, frozenset(np.flatnonzero(step.gradient[weights]))))
+            seen.append((step.epoch, step.t, frozenset(np.flatnonzero(step.gradient[weights]))))
 
         data = (np.eye(n), np.arange(1.0, n + 1) * 1e6)
         train(network, SGD(1e-9), data, batch_size=batch_size, epochs=epochs, callback=note, **options)
@@ -130,9 +132,9 @@ class TestBatches:
 
     def test_every_sample_once_an_epoch_and_the_last_small_batch_kept(self):
         seen = self.batches()
-        assert [(epoch, number) for epoch, number, _ in seen] == [(e, k) for e in range(3) for k in (1, 2, 3)]
+        assert [(epoch, t) for epoch, t, _ in seen] == [(e, 3 * (e - 1) + k) for e in (1, 2, 3) for k in (1, 2, 3)]
         assert [len(batch) for _, _, batch in seen] == [4, 4, 2] * 3
-        for epoch in range(3):
+        for epoch in (1, 2, 3):
             assert sorted(i for e, _, batch in seen if e == epoch for i in batch) == list(range(10))
 
     def test_shuffled_anew_each_epoch_before_batching(self):
@@ -146,6 +148,29 @@ class TestBatches:
     def test_order_does_not_share_the_stream_of_the_initial_weights(self):
         first = self.batches(n=40, batch_size=20, epochs=1, seed=0)[0][2]
         assert first != frozenset(np.random.default_rng(0).permutation(40)[:20])
+
+    @pytest.mark.parametrize(("n", "batch_size"), [(10, 4), (40, 20), (10, 1000)])
+    def test_the_function_gives_the_order_of_fit(self, n, batch_size):
+        seen = self.batches(n=n, batch_size=batch_size, epochs=3, seed=5)
+        expected = [(epoch, frozenset(b.tolist())) for epoch in (1, 2, 3) for b in batches(n, batch_size, 5, epoch)]
+        assert [(epoch, batch) for epoch, _, batch in seen] == expected
+
+    def test_the_recipe(self):
+        order = np.random.default_rng([5, 2]).permutation(10)
+        assert np.array_equal(np.concatenate(batches(10, 4, seed=5, epoch=2)), order)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"n_samples": 0}, "n_samples: got 0"),
+            ({"batch_size": 0}, "batch_size: got 0"),
+            ({"seed": -1}, "seed: got -1"),
+            ({"epoch": 0}, "epoch: got 0; expected an integer >= 1"),
+        ],
+    )
+    def test_bad_arguments_of_the_function(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            batches(**{"n_samples": 5, "batch_size": 2, "seed": 0, "epoch": 1, **options})
 
     def test_more_than_all(self):
         assert [len(batch) for _, _, batch in self.batches(batch_size=1000)] == [10] * 3
@@ -256,16 +281,64 @@ class TestArguments:
         assert np.array_equal(network.parameters, before) and optimizer.t == 0
 
     def test_wrong_order_of_arguments(self):
-        with pytest.raises(TypeError, match=r"network: got SGD.*; expected an MLP"):
+        with pytest.raises(TypeError, match=r"network: got SGD.*; expected an MLP; the network comes first: fit\("):
             fit(SGD(0.1), make_network(), DATA)
         with pytest.raises(TypeError, match=r"optimizer: got 'sgd'; expected an Optimizer, e.g. SGD"):
             fit(make_network(), "sgd", DATA)
 
-    def test_an_optimizer_with_state_for_another_network(self):
+    @pytest.mark.parametrize("convert", [np.asarray, np.ndarray.tolist])
+    def test_x_and_y_as_two_arguments(self, convert):
+        x, y = map(convert, DATA)
+        with pytest.raises(TypeError, match=r"data: got x and y as two .*; expected one: fit\(network, optimizer, \(x"):
+            fit(make_network(), SGD(0.1), x, y)
+
+
+class TestWhoseOptimizer:
+    """An optimizer's state belongs to the θ that it was made on."""
+
+    def test_of_another_network_is_refused(self):
         _, optimizer, _ = train()
-        other = MLP([2, 3, 2])
-        with pytest.raises(ValueError, match="use a new optimizer for another theta"):
+        taken, other = optimizer.t, make_network(seed=1)
+        before = other.parameters.copy()
+        with pytest.raises(
+            ValueError, match=r"optimizer: got one that has taken 21 steps, and not in a fit of this net"
+        ):
             train(other, optimizer)
+        assert np.array_equal(other.parameters, before) and optimizer.t == taken
+
+    def test_of_a_function_is_refused(self):
+        optimizer = SGD(0.1)
+        minimize(bowl(), optimizer, steps=2)
+        with pytest.raises(ValueError, match="optimizer: got one that has taken 2 steps"):
+            train(optimizer=optimizer)
+
+    def test_of_this_network_goes_on(self):
+        network, optimizer, _ = train()
+        assert train(network, optimizer)[2].epoch == 3 and optimizer.t == 42
+
+    def test_one_for_two_networks_in_turn_is_refused(self):
+        network, optimizer, _ = train()
+        with pytest.raises(ValueError, match="expected a new one"):
+            train(network.copy(), optimizer)
+        assert train(network, optimizer)[1].t == 42
+
+    def test_copied_together_they_still_belong_together(self):
+        network, optimizer = copy.deepcopy(train()[:2])
+        assert train(network, optimizer)[1].t == 42
+
+    def test_the_reader_may_say_that_it_belongs(self):
+        network, optimizer = make_network(), SGD(0.1)
+        optimizer.step(network.parameters, network.loss_and_gradient(*DATA)[1])
+        with pytest.raises(ValueError, match=r"optimizer.layout = network.layout"):
+            train(network, optimizer)
+        optimizer.layout = network.layout
+        assert train(network, optimizer)[1].t == 22
+
+    def test_refused_with_a_bad_argument_it_does_not_belong(self):
+        optimizer = SGD(0.1)
+        with pytest.raises(ValueError, match="seed: got -1"):
+            train(optimizer=optimizer, seed=-1)
+        assert optimizer.layout is None
 
 
 class TestCallback:
@@ -273,32 +346,45 @@ class TestCallback:
         steps = []
         network, optimizer, history = train(callback=steps.append)
         assert all(isinstance(step, Step) for step in steps)
-        assert [(s.epoch, s.number) for s in steps] == [(e, k) for e in range(3) for k in range(1, 8)]
+        assert [(s.epoch, s.t) for s in steps] == [((t - 1) // 7 + 1, t) for t in range(1, 22)]
         assert [s.loss for s in steps] == history.step_losses
         assert all(s.network is network and s.optimizer is optimizer for s in steps)
         assert all(s.gradient.shape == network.parameters.shape for s in steps)
 
     @pytest.mark.parametrize("yes", [True, np.True_])
     def test_true_stops_after_that_step(self, yes):
-        _, optimizer, history = train(callback=lambda step: yes if (step.epoch, step.number) == (1, 3) else None)
+        _, optimizer, history = train(callback=lambda step: yes if step.t == 10 else None)
         assert optimizer.t == len(history.step_losses) == 10
         assert history.interrupted and (history.epoch, history.step) == (1, 3) and len(history.train_loss) == 1
 
     @pytest.mark.parametrize("answer", [None, False, 1, 1.0, "stop", [0], np.ones(2)])
     def test_any_other_answer_does_not(self, answer):
         history = train(callback=lambda step: answer)[2]
-        assert history.epochs == 3 and not history.interrupted
+        assert history.epoch == 3 and not history.interrupted
 
     def test_stop_at_the_end_of_an_epoch_finishes_it(self):
         data = (*DATA, *VALIDATION)
-        history = train(data=data, callback=lambda step: step.number == 7)[2]
-        assert history.epochs == len(history.val_loss) == len(history.train_loss) == 1 and history.interrupted
+        history = train(data=data, callback=lambda step: step.t == 7)[2]
+        assert history.epoch == len(history.val_loss) == len(history.train_loss) == 1 and history.interrupted
 
     def test_its_error_passes_and_the_handler_is_restored(self):
         before = signal.getsignal(signal.SIGINT)
         with pytest.raises(ZeroDivisionError):
             train(callback=lambda step: 1 / 0)
         assert signal.getsignal(signal.SIGINT) is before
+
+    def test_its_own_warnings_are_not_silenced(self):
+        with pytest.warns(RuntimeWarning, match="invalid value"):
+            train(epochs=1, callback=lambda step: np.zeros(1) / 0 if step.t == 1 else None)
+
+    def test_the_progress_bar_is_not_drawn_more_than_ten_times_a_second(self, monkeypatch):
+        drawn = []
+        monkeypatch.delenv("TQDM_DISABLE", raising=False)
+        monkeypatch.setattr("nnopt_utils.training.tqdm", tqdm)
+        monkeypatch.setattr(tqdm, "display", lambda bar, *args, **options: drawn.append(bar.n))
+        begun = time.perf_counter()
+        train(epochs=300, batch_size=100, progress=True)
+        assert 1 <= len(drawn) <= 3 + 10 * (time.perf_counter() - begun)
 
 
 class TestDivergence:
@@ -321,7 +407,7 @@ class TestDivergence:
             train(network, SGD(0.1), (DATA[0], DATA[1] * 1.0))
 
     def test_a_gradient_that_overflows_before_the_loss(self):
-        network = MLP([2, 16, 1], loss="mae", activation="identity", initializer="zeros")
+        network = MLP([2, 16, 1], loss="mae", activation="linear", initializer="zeros")
         network.weights[1][:] = 1e30
         x = np.full((100, 2), 1e30)
         theta = network.parameters.copy()
@@ -419,7 +505,7 @@ class TestInterrupt:
         thread = threading.Thread(target=press)
         thread.start()
         network, optimizer, history = train(
-            data=self.data, epochs=200, callback=lambda step: pressed.set() if step.epoch == 1 else None
+            data=self.data, epochs=200, callback=lambda step: pressed.set() if step.epoch == 2 else None
         )
         thread.join()
         assert history.interrupted and 8 <= len(history.step_losses) < 1400
@@ -437,7 +523,7 @@ class TestInterrupt:
 
         monkeypatch.setattr(MLP, "evaluate", pressing)
         history = train(data=self.data, epochs=1)[2]
-        assert history.interrupted and history.epochs == len(history.val_loss) == 1
+        assert history.interrupted and history.epoch == len(history.val_loss) == 1
 
     def test_a_second_one_acts_at_once(self):
         def twice():
@@ -584,6 +670,17 @@ class TestMinimize:
             ({"start": "here"}, "start: got 'here'; expected an array of real numbers"),
             ({"start": [1e200, 1e200]}, "start: got a point where the value is inf; expected a finite value"),
             ({"optimizer": "sgd"}, "optimizer: got 'sgd'; expected an Optimizer"),
+            (
+                {"problem": lambda theta: theta @ theta},
+                r"problem: got .*; expected an object with value, .*FunctionObjective\(value, gradient, start\) makes",
+            ),
+            ({"problem": MLP([2, 2])}, r"problem: got MLP.*NetworkObjective\(network, x, y\) is one"),
+            (
+                {"problem": GradientDescent(0.1)},
+                r"problem: got Grad.*problem comes first: minimize\(problem, optimizer",
+            ),
+            ({"problem": SimpleNamespace(value=max, gradient=max)}, "problem: got .*; expected an object with value"),
+            ({"problem": None}, "problem: got None; expected an object with value, gradient and start"),
         ],
     )
     def test_bad_arguments(self, options, message):

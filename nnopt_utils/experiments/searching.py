@@ -14,12 +14,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from nnopt_utils._interrupts import deferred_interrupt
 from nnopt_utils._validation import check_integer, describe
 from nnopt_utils.experiments.results import Results
 from nnopt_utils.experiments.spaces import Setting, Space
 from nnopt_utils.experiments.store import Store, TableError, opened
 from nnopt_utils.experiments.tasks import BaseTask, Outcome
-from nnopt_utils.training import _deferred_interrupt
 
 
 class Run(NamedTuple):
@@ -129,7 +129,7 @@ def _run_all(task: BaseTask, runs: list[Run], store: Store, total: int, n_jobs: 
             for index, outcome in outcomes:
                 if outcome.status == "interrupted":
                     return True
-                with _deferred_interrupt() as interrupt:  # a row is in the file and in the results, or in neither
+                with deferred_interrupt() as interrupt:  # a row is in the file and in the results, or in neither
                     store.append(_row(runs[index], outcome, task))
                 if interrupt():
                     return True

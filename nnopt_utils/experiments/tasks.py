@@ -15,7 +15,8 @@ import numpy as np
 from nnopt_utils._validation import check_array, check_choice, check_integer, check_number, describe
 from nnopt_utils.experiments.identity import checksum, identify
 from nnopt_utils.networks import MLP
-from nnopt_utils.training import DivergenceError, Objective, fit, minimize
+from nnopt_utils.problems.base import Objective
+from nnopt_utils.training import DivergenceError, fit, minimize
 
 # Whether more is better, for every metric there is.
 LARGER_IS_BETTER = {"train_loss": False, "val_loss": False, "val_accuracy": True, "error": False}
@@ -150,7 +151,7 @@ class Task(BaseTask):
         self.arrays = _checked_data(network, data, n_train)
         self.train = train
         self._data: Any = data
-        has_accuracy = network.loss_function.kind != "regression"
+        has_accuracy = network.loss_function.classifies
         if not has_accuracy:
             self.metrics = ("train_loss", "val_loss")
         default = "val_accuracy" if has_accuracy else "val_loss"

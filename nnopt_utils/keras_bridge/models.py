@@ -14,7 +14,7 @@ from nnopt_utils.optimizers import SGD, Optimizer
 
 # Our name → Keras's. Leaky ReLU is a layer of its own, because Keras's activation of that name has another slope.
 ACTIVATIONS = {
-    "identity": "linear",
+    "linear": "linear",
     "sigmoid": "sigmoid",
     "tanh": "tanh",
     "relu": "relu",
@@ -78,10 +78,10 @@ def keras_twin(network: MLP, optimizer: Optimizer | None = None) -> Any:
     model = keras.Sequential([keras.Input((network.layer_sizes[0],), dtype=network.dtype.name), *_layers(network)])
     tensors = [tensor for pair in zip(network.weights, network.biases, strict=True) for tensor in pair]
     model.set_weights(tensors)
-    metrics = {"classification": ["accuracy"], "binary": ["accuracy"], "regression": []}
-    if network.loss_function.kind == "binary":  # the outputs are logits: the threshold is 0, not one half
-        metrics["binary"] = [keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)]
-    model.compile(optimizer=keras_optimizer, loss=_keras_loss(network), metrics=metrics[network.loss_function.kind])
+    metrics: list[Any] = ["accuracy"] if network.loss_function.classifies else []
+    if network.loss_function.name == "binary_cross_entropy":  # logits: the threshold is 0, not one half
+        metrics = [keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)]
+    model.compile(optimizer=keras_optimizer, loss=_keras_loss(network), metrics=metrics)
     # Left to the first fit, ScheduleFreeAdamW's copy of the weights is lost: Keras then builds with stand-ins for them.
     keras_optimizer.build(model.trainable_variables)
     return model
@@ -93,8 +93,8 @@ def _layers(network: MLP) -> list[Any]:
     if network.l2:
         shared["kernel_regularizer"] = keras.regularizers.L2(network.l2 / 2)
     layers: list[Any] = []
-    for k, width in enumerate(network.layer_sizes[1:-1]):
-        name = network.activation.name
+    for k, (width, activation) in enumerate(zip(network.layer_sizes[1:-1], network.activation_functions, strict=True)):
+        name = activation.name
         layers.append(keras.layers.Dense(width, ACTIVATIONS.get(name, "linear"), name=f"hidden_{k + 1}", **shared))
         if name == "leaky_relu":
             layers.append(keras.layers.LeakyReLU(LEAKY_SLOPE, dtype=network.dtype.name))

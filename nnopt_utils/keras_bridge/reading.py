@@ -52,7 +52,7 @@ def from_keras(model: Any, with_optimizer: bool = True) -> tuple[MLP, Optimizer 
     loss = _loss_of(model, activations[-1])
     network = MLP(
         [denses[0].kernel.shape[0], *(dense.units for dense in denses)],
-        activation=_one_value("activation", dict.fromkeys(activations[:-1]) or {"relu": None}),
+        activation=activations[:-1] or "relu",
         loss=loss,
         initializer="zeros",
         l2=2 * _one_value("kernel_regularizer", {_penalty(dense): None for dense in denses}),
@@ -105,7 +105,7 @@ def _stack(layers: list[Any]) -> tuple[list[Any], list[str]]:
             _check_dense(layer)
             denses.append(layer)
             activations.append(_activation_of(layer, layer.activation))
-        elif denses and activations[-1] == "identity" and (name := _activation_layer(layer)):
+        elif denses and activations[-1] == "linear" and (name := _activation_layer(layer)):
             activations[-1] = name
         else:
             raise NoTwinError(
@@ -180,10 +180,10 @@ def _loss_of(model: Any, end: str) -> str:
         name, from_logits = "half_mse", True
     else:
         name, from_logits = _known_loss(keras.losses.get(loss))
-    expected = ENDS.get(name, "identity")
-    if end == "identity" and (from_logits or name not in ENDS):
+    expected = ENDS.get(name, "linear")
+    if end == "linear" and (from_logits or name not in ENDS):
         return name
-    if end == "identity":
+    if end == "linear":
         raise NoTwinError(
             f"loss: got {name} from probabilities, but the last layer is linear; expected from_logits=True, or "
             f"{expected} at the end"

@@ -51,7 +51,7 @@ def test_relu_interpolation_draws_the_network(target: str, width: int) -> None:
     assert np.abs(figure.axes[1].lines[0].get_xdata()).max() <= 3.0
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "leaky_relu", "elu", "gelu", "identity"])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "leaky_relu", "elu", "gelu", "linear"])
 @pytest.mark.parametrize("scale", [0.2, 3.0])
 @pytest.mark.parametrize("depth", [2, 50])
 def test_signal_through_layers_draws_every_layer(activation: str, scale: float, depth: int) -> None:
@@ -64,7 +64,7 @@ def test_signal_through_layers_draws_every_layer(activation: str, scale: float, 
 
 
 def test_scale_of_the_layers_is_std_times_root_of_fan_in() -> None:
-    layers = random_layers("identity", 0.5, 5, width=400)
+    layers = random_layers("linear", 0.5, 5, width=400)
     sizes = [np.mean(a**2) for a in layers]
     np.testing.assert_allclose(np.divide(sizes[1:], sizes[:-1]), 0.25, rtol=0.1)
 

@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from matplotlib.figure import Figure
 
+from nnopt_utils.activations import softmax
 from nnopt_utils.datasets import load_mnist
-from nnopt_utils.losses import softmax
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD
 from nnopt_utils.plotting import COLOURS, new_figure, plot_digits
@@ -63,8 +63,8 @@ def _probabilities() -> dict[int, np.ndarray]:
     kept = {0: _ask(network, x_val)}
 
     def look(step: Step) -> None:
-        if step.number in MOMENTS:
-            kept[step.number] = _ask(network, x_val)
+        if step.t in MOMENTS:
+            kept[step.t] = _ask(network, x_val)
 
     fit(network, SGD(0.01, momentum=0.9), (x, y), epochs=1, batch_size=16, seed=1, callback=look, progress=False)
     return kept

@@ -125,12 +125,7 @@ def messages(activations: list[np.ndarray], deltas: list[np.ndarray], weights: l
 
 def error_signals(network: MLP, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
     """δ of every layer, from the first hidden one to the output."""
-    a = network.activations(x)
-    deltas = [np.asarray(network.loss_function.core(a[-1], y)[1])]
-    for k in range(len(network.weights) - 1, 0, -1):
-        z = a[k - 1] @ network.weights[k - 1] + network.biases[k - 1]
-        deltas.insert(0, (deltas[0] @ network.weights[k].T) * network.activation.derivative(z))
-    return deltas
+    return network.signals(x, y).deltas
 
 
 def gradients_by_depth(depth: int, activation: str, scale: float, seed: int = 0) -> Figure:
