@@ -20,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 from nnopt_utils._quiet import QUIET
+from nnopt_utils._tables import aligned
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 NEEDED_MEMORY = 2 * 1024**3  # bytes: JupyterLab, the images and TensorFlow together, with room for a browser tab
@@ -257,9 +258,7 @@ def format_table(findings: Sequence[Finding]) -> str:
     for finding in findings:
         found = textwrap.shorten(finding.found, 56, placeholder=" ...") or "nothing"
         rows.append((finding.check, found, finding.needed, "ok" if finding.ok else "FIX"))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]  # noqa: B905
-    return "\n".join([lines[0], "-+-".join("-" * width for width in widths), *lines[1:]])
+    return aligned(rows, between=" | ", crossing="-+-")
 
 
 def advice(findings: Sequence[Finding]) -> str:

@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from nnopt_utils._tables import Records
 from nnopt_utils.datasets import Dataset, gaussian_blobs
 from nnopt_utils.experiments import (
     BaseTask,
@@ -32,7 +33,6 @@ from nnopt_utils.experiments import (
 from nnopt_utils.experiments.identity import checksum
 from nnopt_utils.experiments.searching import sorted_runs
 from nnopt_utils.experiments.statistics import band, band_name, quantile
-from nnopt_utils.experiments.tables import Rows
 from nnopt_utils.experiments.tasks import LARGER_IS_BETTER
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, GradientDescent, Optimizer
@@ -382,7 +382,7 @@ def test_a_rate_of_a_million_diverges():
 
 def test_results_in_which_everything_is_lost_can_be_shown():
     results = run(spaces={"Explosive": Space(Explosive, learning_rate=[1.0, 2.0])})
-    assert "diverged" in repr(results) and "diverged" in results._repr_html_()
+    assert "diverged" in repr(results) and "diverged" in results._repr_markdown_()
     assert results.best("Explosive").median == -math.inf
     assert results.robustness("Explosive").decades == 0
 
@@ -485,14 +485,14 @@ def test_time_to_target_counts_runs_that_never_reach_it():
 
 
 def test_tables_read_well():
-    rows = Rows([{"label": "a<b", "x": 0.123456, "n": 3}, {"label": "c", "x": math.inf, "n": None}], {"x": "never"})
-    assert repr(rows).splitlines() == ["label       x  n", "-----  ------  -", "a<b    0.1235  3", "c       never  –"]
-    assert '<td style="text-align: left">a&lt;b</td>' in rows._repr_html_()
+    rows = Records([{"label": "a|b", "x": 0.123456, "n": 3}, {"label": "c", "x": math.inf, "n": None}], {"x": "never"})
+    assert repr(rows).splitlines() == ["label       x  n", "-----  ------  -", "a|b    0.1235  3", "c       never  –"]
+    assert rows._repr_markdown_().splitlines()[1:3] == ["| :--- | ---: | ---: |", "| a\\|b | 0.1235 | 3 |"]
     results = run(small_task(target_accuracy=0.5))
     assert repr(results) == repr(run(small_task(target_accuracy=0.5)))  # no seconds in it
-    assert results._repr_html_() == run(small_task(target_accuracy=0.5))._repr_html_()
+    assert results._repr_markdown_() == run(small_task(target_accuracy=0.5))._repr_markdown_()
     assert "seconds_to_target" in results.summary().columns
-    assert repr(Rows([])) == "\n" and Rows([])._repr_html_()
+    assert repr(Records([])) == "\n"
 
 
 def test_csv_has_a_column_for_everything(tmp_path):

@@ -16,7 +16,7 @@ PACKAGE = Path(nnopt_utils.__file__).parent
 
 # No module imports from its right. Modules side by side in one entry do not import each other.
 ORDER: list[set[str]] = [
-    {"_memory", "_quiet", "_validation", "layout"},
+    {"_memory", "_quiet", "_tables", "_validation", "layout"},
     {"datasets"},
     {"activations"},
     {"initializers"},

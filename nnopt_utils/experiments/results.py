@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from nnopt_utils._tables import Records
 from nnopt_utils._validation import check_choice, check_integer, check_number
 from nnopt_utils.experiments.export import write_csv
 from nnopt_utils.experiments.findings import Curves, RateCurve, Robustness, SettingResult, range_within
 from nnopt_utils.experiments.spaces import Setting, Space
 from nnopt_utils.experiments.statistics import band, band_name
-from nnopt_utils.experiments.tables import Rows
 from nnopt_utils.experiments.tasks import LARGER_IS_BETTER, BaseTask, worst
 
 
@@ -124,7 +123,7 @@ class Results:
 
     # -- tables ----------------------------------------------------------------------------------------
 
-    def summary(self) -> Rows:
+    def summary(self) -> Records:
         """One row an optimizer: the setting chosen, its median and band, what was lost, the time to the target.
 
         Columns: ``label``, ``setting``, the metric (its median over seeds), ``low`` and ``high`` (the band) and
@@ -133,7 +132,7 @@ class Results:
         """
         rows = [self._summary(label) for label in self.labels]
         infinities = {name: "diverged" for name in (self.task.metric, "low", "high")}
-        return Rows(rows, infinities | {name: "never" for name in self._to_target_names()})
+        return Records(rows, infinities | {name: "never" for name in self._to_target_names()})
 
     def _summary(self, label: str) -> dict[str, Any]:
         rows = [row for row in self.rows if row["label"] == label]
@@ -156,7 +155,7 @@ class Results:
             row |= self._times(best) if best else dict.fromkeys(self._to_target_names())
         return row
 
-    def time_to_target(self, target: float | None = None, metric: str | None = None) -> Rows:
+    def time_to_target(self, target: float | None = None, metric: str | None = None) -> Records:
         """One row an optimizer: how soon its chosen setting reaches a target.
 
         Args:
@@ -181,7 +180,7 @@ class Results:
             reached = sum(time is not None for time in times)
             row = {"label": label, "setting": repr(best.setting), "reached": f"{reached} of {len(times)}"}
             rows.append(row | self._times(best, goal))
-        return Rows(rows, {name: "never" for name in self._to_target_names()})
+        return Records(rows, {name: "never" for name in self._to_target_names()})
 
     def _to_target_names(self) -> list[str]:
         return [f"{name}_to_target" for name in dict.fromkeys([f"{self.task.axis}s", "steps", "seconds"])]
@@ -351,16 +350,18 @@ class Results:
             lines.append(f"Unequal budgets, settings tried: {budgets}")
         return "\n".join(lines)
 
-    def _shown(self) -> Rows:
+    def _shown(self) -> Records:
         """The summary without what the clock decides."""
         summary = self.summary()
-        return Rows([{k: v for k, v in row.items() if k != "seconds_to_target"} for row in summary], summary.infinities)
+        return Records(
+            [{k: v for k, v in row.items() if k != "seconds_to_target"} for row in summary], summary.infinities
+        )
 
     def __repr__(self) -> str:
         return f"{self._headline()}\n\n{self._shown()!r}"
 
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._headline()).replace(chr(10), '<br>')}</p>\n{self._shown()._repr_html_()}"
+    def _repr_markdown_(self) -> str:
+        return self._headline().replace("\n", "  \n") + f"\n\n{self._shown()._repr_markdown_()}"
 
 
 def _or_worst(value: float | None, metric: str) -> float:
