@@ -7,8 +7,8 @@
 
 # --- set-up ---------------------------------------------------------------------------------------------------------
 
-# The first Python 3.11, 3.12 or 3.13 found; else empty.
-SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# The first Python found that the doctor approves of; else empty.
+SUPPORTED = import sys; from nnopt_utils.doctor import check_python; sys.exit(not check_python().ok)
 CANDIDATES = python3 python3.13 python3.12 python3.11 python
 PYTHON ?= $(firstword $(foreach p,$(CANDIDATES),$(shell $(p) -c '$(SUPPORTED)' >/dev/null 2>&1 && command -v $(p))))
 
@@ -32,14 +32,14 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport MPLBACKEND PYTHONPATH PYTHONHOME
 
-# What must be the same in every test: no bars, no progress file, one arithmetic, a quiet TensorFlow.
+# What must be the same in every test: no bars, no progress file, one arithmetic. (TensorFlow is quiet by itself.)
 # One BLAS thread: tests run side by side, and two threads on a busy processor are slower than one.
-TEST_ENV = PATH="$(CURDIR)/$(BIN):$$PATH" TQDM_DISABLE=1 NNOPT_PROGRESS=off NNOPT_CLAIMS=strict OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
-	TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 CUDA_VISIBLE_DEVICES=-1
+TEST_ENV = PATH="$(CURDIR)/$(BIN):$$PATH" TQDM_DISABLE=1 NNOPT_PROGRESS=off NNOPT_CLAIMS=strict OPENBLAS_NUM_THREADS=1 \
+	OMP_NUM_THREADS=1
 
 $(BIN)/python:
 	@"$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null || { \
-		echo "This course needs Python 3.11, 3.12 or 3.13, and found:" >&2; \
+		echo "This course needs Python $$(sed -n 's/^requires-python = "\(.*\)"/\1/p' pyproject.toml), and found:" >&2; \
 		for p in "$(PYTHON)" $(CANDIDATES); do \
 			v=$$("$$p" --version 2>&1) && echo "  $$p: $$v" >&2; \
 		done; \

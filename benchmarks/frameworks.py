@@ -15,15 +15,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.timing import ROOT, Figure, at_least, figure, interleaved, version
+from nnopt_utils._quiet import QUIET
 
 # Theirs run with their defaults, whatever the shell sets, and where that may be better, with one thread, too.
 LIMITS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-SETTINGS = {
-    "KERAS_BACKEND": "tensorflow",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "CUDA_VISIBLE_DEVICES": "-1",
-    "JAX_PLATFORMS": "cpu",
-}
+SETTINGS = {**QUIET, "JAX_PLATFORMS": "cpu"}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from nnopt_utils._tables import markdown
+
 ROOT = Path(__file__).resolve().parent.parent
 COMPARED = ("keras", "torch", "jax", "scikit-learn")
 
@@ -165,19 +167,16 @@ def table(figures: list[Figure], judged: bool = True) -> str:
 
     >>> print(table([figure("toy", "slow", [2.0, 4.0], "fast", [1.0, 2.0], target=at_most(1.5))]))
     | subject | what | median | quartiles | ratio | quartiles | against | target |
-    |---|---|---:|---:|---:|---:|---|---|
+    | :--- | :--- | ---: | ---: | ---: | ---: | :--- | :--- |
     | toy | slow | 3.00 s | 2.50 … 3.50 s | **2.00** | 2.00 … 2.00 | fast | ratio ≤ 1.5, **missed** |
     """
-    lines = [
-        "| subject | what | median | quartiles | ratio | quartiles | against | target |",
-        "|---|---|---:|---:|---:|---:|---|---|",
-    ]
+    rows = [["subject", "what", "median", "quartiles", "ratio", "quartiles", "against", "target"]]
     for f in figures:
         median, low, high, unit = _amounts(f.unit, f.median, f.low, f.high)
         values = f"{median} {unit}", f"{low} … {high} {unit}"
         ratio = f"**{f.ratio:.2f}**", f"{f.ratio_low:.2f} … {f.ratio_high:.2f}"
-        lines.append("| " + " | ".join([f.subject, f.name, *values, *ratio, f.against, _verdict(f, judged)]) + " |")
-    return "\n".join(lines)
+        rows.append([f.subject, f.name, *values, *ratio, f.against, _verdict(f, judged)])
+    return markdown(rows, right=[False, False, True, True, True, True, False, False])
 
 
 def _verdict(f: Figure, judged: bool) -> str:

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from nnopt_utils import optimizers
+from nnopt_utils._tables import aligned
 from nnopt_utils._validation import check_choice, check_integer, check_number
 from nnopt_utils.datasets import Dataset, DatasetError, load_mnist
 from nnopt_utils.keras_bridge import TWINS, import_keras, keras_twin
@@ -210,7 +211,6 @@ def report(comparison: Comparison) -> str:
         ("seconds of training", f"{sum(ours.seconds):.2f}", f"{sum(theirs.seconds):.2f}"),
         ("seconds an epoch (median)", f"{np.median(ours.seconds):.2f}", f"{np.median(theirs.seconds):.2f}"),
     ]
-    lines = [f"{label:<27}{left:>10}{right:>10}" for label, left, right in rows]
     steps, largest = len(comparison.differences), comparison.differences.max()
     ratio = sum(theirs.seconds) / sum(ours.seconds)
     kink = ["(above 1e-4 a ReLU within rounding of its kink was on here and off there: chapter 07)"]
@@ -218,7 +218,7 @@ def report(comparison: Comparison) -> str:
         [
             str(comparison.settings),
             "",
-            *lines,
+            aligned(rows, right=[False, True, True], widths=[27, 10, 10], between=""),
             "",
             f"largest difference of a step's loss, same weights and batches, first {steps} steps: {largest:.1e}",
             *(kink if largest > 1e-4 else []),

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nnopt_utils._tables import aligned
 from nnopt_utils._validation import as_generator, check_finite, check_integer, check_number, describe
 
 MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
@@ -98,12 +99,11 @@ class Dataset:
         >>> print(Dataset(x[:10], y[:10], x[10:15], y[10:15], x[15:], y[15:]).describe().splitlines()[2])
         y_train  (10,)            int64     0 … 1
         """
-        lines = []
+        rows = [("array", "shape", "dtype", "values")]
         for field in fields(self):
             array = getattr(self, field.name)
-            text = f"{field.name:<8} {array.shape!s:<16} {array.dtype!s:<9} {array.min():.4g} … {array.max():.4g}"
-            lines.append(text)
-        return "\n".join(["array    shape            dtype     values", *lines])
+            rows.append((field.name, str(array.shape), str(array.dtype), f"{array.min():.4g} … {array.max():.4g}"))
+        return aligned(rows, widths=[8, 16, 9], between=" ")
 
     def __repr__(self) -> str:
         counts = f"{len(self.x_train):,} training, {len(self.x_val):,} validation, {len(self.x_test):,} test samples"

@@ -1,7 +1,8 @@
 """Is this machine ready for the course? ``python -m nnopt_utils doctor`` answers before the class does.
 
 Each check is a small function that returns one ``Finding`` or several. A check that crashes becomes a failing row,
-never a traceback. Only the standard library is imported at the top, so the doctor runs where nothing else is installed.
+never a traceback. At its top only the standard library is imported, and what needs no more: the doctor runs where
+nothing else is installed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+
+from nnopt_utils._quiet import QUIET
+from nnopt_utils._tables import aligned
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 NEEDED_MEMORY = 2 * 1024**3  # bytes: JupyterLab, the images and TensorFlow together, with room for a browser tab
@@ -43,8 +47,9 @@ Check = Callable[[], "Finding | list[Finding]"]
 def check_python() -> Finding:
     """Compare the version of Python with the range that the lock is made for."""
     ok = OLDEST_PYTHON <= tuple(sys.version_info[:2]) <= NEWEST_PYTHON
-    fix = "Install Python 3.11, 3.12 or 3.13, remove the folder .venv and set the course up again."
-    return Finding("Python", platform.python_version(), "3.11 to 3.13", ok, fix)
+    needed = " to ".join(".".join(map(str, version)) for version in (OLDEST_PYTHON, NEWEST_PYTHON))
+    fix = f"Install Python {needed}, remove the folder .venv and set the course up again."
+    return Finding("Python", platform.python_version(), needed, ok, fix)
 
 
 def check_packages() -> list[Finding]:
@@ -168,14 +173,13 @@ def _windows_memory() -> int:
 def check_tensorflow() -> Finding:
     """Import TensorFlow in a process of its own: it may take long, write much, or crash on an old processor."""
     needed = _locked("tensorflow-cpu", "tensorflow")
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     try:
         run = subprocess.run(
             [sys.executable, "-c", "import tensorflow; print(tensorflow.__version__)"],
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            env={**os.environ, **quiet},
+            env={**os.environ, **QUIET},
             timeout=TENSORFLOW_SECONDS,
         )
     except subprocess.TimeoutExpired:
@@ -254,9 +258,7 @@ def format_table(findings: Sequence[Finding]) -> str:
     for finding in findings:
         found = textwrap.shorten(finding.found, 56, placeholder=" ...") or "nothing"
         rows.append((finding.check, found, finding.needed, "ok" if finding.ok else "FIX"))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]  # noqa: B905
-    return "\n".join([lines[0], "-+-".join("-" * width for width in widths), *lines[1:]])
+    return aligned(rows, between=" | ", crossing="-+-")
 
 
 def advice(findings: Sequence[Finding]) -> str:

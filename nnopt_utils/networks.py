@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnopt_utils._memory import aligned_copy
+from nnopt_utils._tables import aligned
 from nnopt_utils._validation import as_generator, check_array, check_choice, check_integer, check_number, core, describe
 from nnopt_utils.activations import get_activation
 from nnopt_utils.backpropagation import Signals, backward_pass, forward_pass, parameter_gradients
@@ -351,12 +352,12 @@ class MLP:
 
     def summary(self) -> str:
         """Return a table of the layers with their shapes and numbers of parameters."""
-        lines = [f"{'layer':<8}{'weights':>16}{'biases':>9}{'parameters':>13}"]
+        rows = [("layer", "weights", "biases", "parameters")]
         for k, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            lines.append(f"{k:<8}{f'{W.shape[0]} × {W.shape[1]}':>16}{b.size:>9}{W.size + b.size:>13,}")
+            rows.append((str(k), f"{W.shape[0]} × {W.shape[1]}", str(b.size), f"{W.size + b.size:,}"))
         n_weights, n_biases = sum(W.size for W in self.weights), sum(b.size for b in self.biases)
-        lines.append(f"{'all':<8}{n_weights:>16,}{n_biases:>9}{self.n_parameters:>13,}")
-        return "\n".join(lines)
+        rows.append(("all", f"{n_weights:,}", str(n_biases), f"{self.n_parameters:,}"))
+        return aligned(rows, right=[False, True, True, True], widths=[8, 16, 9, 13], between="")
 
     def __repr__(self) -> str:
         return (

@@ -107,7 +107,7 @@ def test_python_version(monkeypatch, version, ok):
     monkeypatch.setattr(doctor.sys, "version_info", version)
     finding = doctor.check_python()
     assert finding.ok is ok
-    assert "3.11, 3.12 or 3.13" in finding.fix
+    assert "3.11 to 3.13" in finding.fix
 
 
 def test_python_range_is_the_one_of_the_package():

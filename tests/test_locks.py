@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from nnopt_utils.doctor import NEWEST_PYTHON, OLDEST_PYTHON
+
 ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.txt", "requirements-dev.txt")
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = [f"3.{minor}" for minor in range(OLDEST_PYTHON[1], NEWEST_PYTHON[1] + 1)]
 PLATFORMS = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64"))
 
 
@@ -22,6 +24,13 @@ def lines(name: str) -> list[str]:
 
 def pinned(name: str) -> list[Requirement]:
     return [Requirement(line) for line in lines(name) if not line.startswith("-")]
+
+
+def test_the_doctor_asks_for_the_pythons_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["requires-python"] == f">=3.{OLDEST_PYTHON[1]},<3.{NEWEST_PYTHON[1] + 1}"
+    named = [item.split()[-1] for item in project["classifiers"] if "Python ::" in item]
+    assert named == PYTHONS
 
 
 @pytest.mark.parametrize("name", LOCKS)

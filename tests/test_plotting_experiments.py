@@ -12,10 +12,11 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import FillBetweenPolyCollection
 
-from nnopt_utils.experiments import BaseTask, FunctionTask, Outcome, Results, Space, search
-from nnopt_utils.optimizers import SGD, GradientDescent
+from nnopt_utils.experiments import Results, Space, Task, search
+from nnopt_utils.history import History
+from nnopt_utils.optimizers import SGD
 from nnopt_utils.plotting import COLOURS, new_figure, plot_bands, plot_rates, plot_robustness
-from nnopt_utils.problems import Quadratic
+from nnopt_utils.training import DivergenceError
 
 matplotlib.use("agg")
 
@@ -26,60 +27,57 @@ image_test = pytest.mark.mpl_image_compare(
 RATES = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
 
 
-class Made(BaseTask):
+def made_training(network, optimizer, data, *, epochs, batch_size, seed, progress) -> History:
     """Runs made by a formula: a valley over log η, falling over the epochs, one seed luckier than the other.
 
     At rate 1 every second run diverges, with momentum every run.
     """
+    best = -1.7 + 1.7 * (0.5 - optimizer.momentum)
+    distance = np.log10(optimizer.learning_rate) - best
+    error = (0.02 + 0.03 * distance**2) * (1 + 0.15 * seed) * (1 + 3 * np.exp(-np.arange(5.0)))
+    error = np.minimum(error, 0.9)
+    lost = optimizer.learning_rate >= 1 and (seed % 2 == 1 or optimizer.momentum > 0)
+    error = error[: 2 if lost else 5]
+    curves = (error * 2).tolist(), (error * 3).tolist(), (1 - error).tolist()
+    history = History(seed, batch_size, 1, *curves, seconds=[1.0] * len(error))
+    if lost:
+        raise DivergenceError("boom", history)
+    return history
 
-    axis = "epoch"
-    metrics = ("train_loss", "val_loss", "val_accuracy")
 
-    def __init__(self, metric: str = "val_accuracy") -> None:
-        self.metric = metric
-        self.points = list(range(1, 6))
-        self.steps = [100 * epoch for epoch in self.points]
+def given_training(loss: float | None) -> Any:
+    """A training that ends each epoch with the same loss, or diverges in the first."""
 
-    def run(self, build, seed, arrays):
-        optimizer = build()
-        best = -1.7 + 1.7 * (0.5 - optimizer.momentum)
-        distance = np.log10(optimizer.learning_rate) - best
-        error = (0.02 + 0.03 * distance**2) * (1 + 0.15 * seed) * (1 + 3 * np.exp(-np.arange(5.0)))
-        error = np.minimum(error, 0.9)
-        lost = optimizer.learning_rate >= 1 and (seed % 2 == 1 or optimizer.momentum > 0)
-        n = 2 if lost else 5
-        curves = {"train_loss": error[:n] * 2, "val_loss": error[:n] * 3, "val_accuracy": 1 - error[:n]}
-        outcome = "diverged" if lost else "finished"
-        return Outcome(outcome, "", {k: v.tolist() for k, v in curves.items()}, [float(e) for e in range(n)], 100 * n)
+    def train(network, optimizer, data, *, epochs, batch_size, seed, progress) -> History:
+        if loss is None:
+            raise DivergenceError("boom", History(seed, batch_size, 1))
+        same = [loss] * epochs
+        return History(seed, batch_size, 1, same, same, same, seconds=[1.0] * epochs)
 
-    def describe(self) -> dict[str, Any]:
-        return {}
+    return train
+
+
+def made_task(metric: str = "val_accuracy", train: Any = made_training) -> Task:
+    x, y = np.zeros((1, 2)), np.zeros(1, dtype=int)
+    return Task([2, 2], (x, y, x, y), epochs=5, metric=metric, train=train)
+
+
+def run(spaces: dict[str, Space], task: Task, n_seeds: int = 3) -> Results:
+    return search(task, spaces, range(n_seeds), n_jobs=1, progress=False)
 
 
 @cache
 def results(metric: str = "val_accuracy", n_seeds: int = 3) -> Results:
-    spaces = {
-        "SGD": Space(SGD, learning_rate=RATES),
-        "momentum": Space(SGD, learning_rate=RATES, momentum=0.9),
-        "a given rate": Space(SGD, learning_rate=0.02, momentum=0.5),
-    }
-    return search(Made(metric), spaces, range(n_seeds), n_jobs=1, equal_budget=False, progress=False)
-
-
-@cache
-def on_a_function() -> Results:
-    spaces = {
-        "GD": Space(GradientDescent, learning_rate=[0.01, 0.1, 0.19, 10.0]),
-        "momentum": Space(SGD, learning_rate=[0.01, 0.1, 0.19, 10.0], momentum=0.5),
-    }
-    task = FunctionTask(Quadratic([1.0, 10.0]), 400, noise=0.1)
-    return search(task, spaces, (0, 1, 2), n_jobs=1, progress=False)
+    task = made_task(metric)
+    searched = {"SGD": Space(SGD, learning_rate=RATES), "momentum": Space(SGD, learning_rate=RATES, momentum=0.9)}
+    given = {"a given rate": Space(SGD, learning_rate=0.02, momentum=0.5)}
+    rows = [row for spaces in (searched, given) for row in run(spaces, task, n_seeds).rows]
+    return Results(task, searched | given, range(n_seeds), rows)
 
 
 SCENES: dict[str, Any] = {
     "rates": lambda: plot_rates(results()),
     "rates_loss": lambda: plot_rates(results("val_loss", 7)),
-    "rates_function": lambda: plot_rates(on_a_function()),
     "bands": lambda: plot_bands(results()),
     "bands_loss": lambda: plot_bands(results(n_seeds=7), "train_loss"),
     "robustness": lambda: plot_robustness(results()),
@@ -173,13 +171,7 @@ def test_robustness_draws_the_ranges():
 
 
 def test_everything_diverged_can_be_drawn():
-    found = search(
-        FunctionTask(Quadratic([1.0, 10.0]), 400),
-        {"GD": Space(GradientDescent, learning_rate=[10.0, 20.0])},
-        [0],
-        n_jobs=1,
-        progress=False,
-    )
+    found = run({"SGD": Space(SGD, learning_rate=[10.0, 20.0])}, made_task(train=given_training(None)), 1)
     for plot in (plot_rates, plot_bands, plot_robustness):
         plot(found).figure.canvas.draw()
     assert len(crosses(plot_rates(found))) == 2
@@ -187,13 +179,7 @@ def test_everything_diverged_can_be_drawn():
 
 
 def test_values_of_zero_need_a_linear_axis():
-    found = search(
-        FunctionTask(Quadratic([1.0, 1.0]), 3),
-        {"GD": Space(GradientDescent, learning_rate=[0.5, 1.0])},
-        [0],
-        n_jobs=1,
-        progress=False,
-    )
+    found = run({"SGD": Space(SGD, learning_rate=[0.5, 1.0])}, made_task("val_loss", given_training(0.0)), 1)
     assert plot_rates(found).get_yscale() == "linear"
 
 
@@ -210,7 +196,7 @@ def test_own_axes_are_used_and_settings_stay(plot):
 def test_bad_arguments_say_what_is_wrong(plot):
     with pytest.raises(TypeError, match=r"results: got 3; expected the Results"):
         plot(3)
-    empty = Results(Made(), results().spaces, (0, 1, 2), [])
+    empty = Results(made_task(), results().spaces, (0, 1, 2), [])
     with pytest.raises(ValueError, match="no setting has all its seeds"):
         plot(empty)
     if plot is not plot_robustness:
@@ -219,6 +205,6 @@ def test_bad_arguments_say_what_is_wrong(plot):
 
 
 def test_robustness_needs_rates():
-    found = search(Made(), {"SGD": Space(SGD, learning_rate=0.1)}, [0], n_jobs=1, progress=False)
+    found = run({"SGD": Space(SGD, learning_rate=0.1)}, made_task(), 1)
     with pytest.raises(ValueError, match="a search over no learning rates"):
         plot_robustness(found)

@@ -24,14 +24,11 @@ ROOT = Path(__file__).resolve().parents[1]
 CELL_SECONDS = 120.0
 NOTEBOOK_SECONDS = 240.0
 
-# What notebooks run under, here and under nbval: no bars, no messages of TensorFlow, the same numbers everywhere.
+# What notebooks run under, here and under nbval: no bars, no progress file, the same numbers everywhere.
 KERNEL_ENVIRONMENT = {
     "TQDM_DISABLE": "1",
     "NNOPT_PROGRESS": "off",
     "NNOPT_CLAIMS": "strict",  # a claim that fails is an error
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-    "CUDA_VISIBLE_DEVICES": "-1",
     # Two threads on a busy processor are slower than one, and add up in another order.
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",

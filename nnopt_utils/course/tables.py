@@ -16,9 +16,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from nnopt_utils._tables import Table, as_text, is_number
 from nnopt_utils._validation import check_choice, check_number, describe
 
-# ------------------------------------------------------------------------------------------------------ source
+# -- source ------------------------------------------------------------------------------------------------------------
 
 
 class Source:
@@ -104,30 +105,7 @@ def _remove_docstring(
         lines[end] = None
 
 
-# ------------------------------------------------------------------------------------------------------ tables
-
-
-class Table:
-    """A table of texts; made by `table` and `literature_table`."""
-
-    def __init__(self, headers: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
-        self.headers = list(headers)
-        self.cells = [list(row) for row in cells]
-        self._right = list(right)
-
-    def __repr__(self) -> str:
-        rows = [self.headers, *self.cells]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(self.headers))]
-        lines = ["  ".join(self._align(row[i], widths[i], i) for i in range(len(widths))).rstrip() for row in rows]
-        return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-    def _align(self, text: str, width: int, column: int) -> str:
-        return text.rjust(width) if self._right[column] else text.ljust(width)
-
-    def _repr_markdown_(self) -> str:
-        rule = ["---:" if right else ":---" for right in self._right]
-        rows = [[_escaped(cell) for cell in row] for row in [self.headers, *self.cells]]
-        return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])
+# -- tables ------------------------------------------------------------------------------------------------------------
 
 
 def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], digits: int = 4) -> Table:
@@ -152,25 +130,11 @@ def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], digits: int = 4
     for i, row in enumerate(rows):
         if len(row) != len(headers):
             raise ValueError(f"rows: got {len(row)} entries in row {i}; expected {len(headers)}, one a header")
-    right = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(headers))]
-    return Table([str(h) for h in headers], [[_cell(value, digits) for value in row] for row in rows], right)
+    right = [bool(rows) and all(is_number(row[i]) for row in rows) for i in range(len(headers))]
+    return Table([str(h) for h in headers], [[as_text(value, digits) for value in row] for row in rows], right)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
-def _cell(value: Any, digits: int) -> str:
-    if isinstance(value, float | np.floating):
-        return f"{float(value) + 0.0:.{digits}g}"
-    return " ".join(str(value).split())
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-# --------------------------------------------------------------------------------------- against the literature
+# -- against the literature --------------------------------------------------------------------------------------------
 
 Kind = Literal["absolute", "relative", "at most", "at least", "range"]
 KINDS = ("absolute", "relative", "at most", "at least", "range")

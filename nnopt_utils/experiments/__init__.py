@@ -18,13 +18,12 @@ from nnopt_utils.experiments.results import Results
 from nnopt_utils.experiments.searching import search
 from nnopt_utils.experiments.spaces import Space, fixed, log_uniform, uniform
 from nnopt_utils.experiments.store import TableError
-from nnopt_utils.experiments.tasks import BaseTask, FunctionTask, Outcome, Task
+from nnopt_utils.experiments.tasks import Metric, RunResult, Task
 
 __all__ = [
-    "BaseTask",
-    "FunctionTask",
-    "Outcome",
+    "Metric",
     "Results",
+    "RunResult",
     "Space",
     "TableError",
     "Task",

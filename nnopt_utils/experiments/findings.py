@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nnopt_utils.experiments.spaces import Setting
+from nnopt_utils.experiments.tasks import Metric
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,13 @@ class Curves:
     """A metric along the runs of one setting, seed by seed.
 
     Attributes:
-        axis: ``"epoch"`` or ``"step"``.
-        points: where it was measured, shape (n,).
+        epochs: after which it was measured, shape (n,).
         metric: what was measured.
         runs: shape (seeds, n); from where a run diverged on, −∞ or ∞, the worst there is.
         median, low, high: over the seeds, shape (n,); the band as in ``SettingResult``.
     """
 
-    axis: str
-    points: np.ndarray
+    epochs: np.ndarray
     metric: str
     runs: np.ndarray
     median: np.ndarray
@@ -91,7 +91,7 @@ class Robustness:
         decades: log10(highest / lowest).
         open_below, open_above: whether the range ends only where the search did: then it is at least this wide.
         ranges: seed → (lowest, highest) from this seed's runs alone; where none finished, twice its first rate.
-        seeds: seed → the decades of its range.
+        seed_decades: seed → the decades of its range.
     """
 
     label: str
@@ -102,10 +102,46 @@ class Robustness:
     open_below: bool
     open_above: bool
     ranges: dict[int, tuple[float, float]]
-    seeds: dict[int, float]
+    seed_decades: dict[int, float]
 
 
-def range_within(logs: np.ndarray, goodness: np.ndarray, within: float) -> tuple[float, float, int]:
+def curve_through(label: str, metric: str, name: str, settings: Sequence[SettingResult]) -> RateCurve:
+    """The curve through settings that differ in the number ``name`` alone."""
+    ordered = sorted(settings, key=lambda result: float(result.setting.values[name]))
+    return RateCurve(
+        label,
+        metric,
+        rates=np.array([float(result.setting.values[name]) for result in ordered]),
+        finals=np.array([list(result.finals.values()) for result in ordered]).T,
+        median=np.array([result.median for result in ordered]),
+        low=np.array([result.low for result in ordered]),
+        high=np.array([result.high for result in ordered]),
+        lost=np.array([result.diverged + result.failed for result in ordered]),
+    )
+
+
+def robustness_of(curve: RateCurve, metric: Metric, seeds: Sequence[int], within: float) -> Robustness:
+    """The range of rates around the best of a curve, over the seeds and of each seed."""
+    logs = np.log10(curve.rates)
+    low, high, best = _range_within(logs, metric.goodness(curve.median), within)
+    single = {
+        seed: _range_within(logs, metric.goodness(finals), within)[:2]
+        for seed, finals in zip(seeds, curve.finals, strict=True)
+    }
+    return Robustness(
+        curve.label,
+        float(curve.rates[best]),
+        10**low,
+        10**high,
+        high - low,
+        bool(low == logs[0]),
+        bool(high == logs[-1]),
+        {seed: (10**low, 10**high) for seed, (low, high) in single.items()},
+        {seed: high - low for seed, (low, high) in single.items()},
+    )
+
+
+def _range_within(logs: np.ndarray, goodness: np.ndarray, within: float) -> tuple[float, float, int]:
     """The range of log rates around the best where the goodness is at most ``within`` below; and the best's index."""
     best = int(np.argmax(goodness))
     if not np.isfinite(goodness[best]):

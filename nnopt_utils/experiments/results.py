@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import html
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnopt_utils._validation import check_choice, check_integer, check_number
-from nnopt_utils.experiments.export import write_csv
-from nnopt_utils.experiments.findings import Curves, RateCurve, Robustness, SettingResult, range_within
+from nnopt_utils._tables import Records
+from nnopt_utils._validation import check_choice, check_number
+from nnopt_utils.experiments.bands import band, band_name
+from nnopt_utils.experiments.findings import Curves, RateCurve, Robustness, SettingResult, curve_through, robustness_of
+from nnopt_utils.experiments.running import check_seeds, in_parallel
 from nnopt_utils.experiments.spaces import Setting, Space
-from nnopt_utils.experiments.statistics import band, band_name
-from nnopt_utils.experiments.tables import Rows
-from nnopt_utils.experiments.tasks import LARGER_IS_BETTER, BaseTask, worst
+from nnopt_utils.experiments.targets import COLUMNS, first_reaching, median_times, with_target
+from nnopt_utils.experiments.tasks import METRICS, Metric, Task
 
 
 class Results:
@@ -38,14 +36,14 @@ class Results:
 
     def __init__(
         self,
-        task: BaseTask,
+        task: Task,
         spaces: Mapping[str, Space],
         seeds: Sequence[int],
         rows: list[dict[str, Any]],
         interrupted: bool = False,
     ) -> None:
         self.task, self.spaces, self.seeds, self.interrupted = task, dict(spaces), tuple(seeds), interrupted
-        self.rows = [self._with_target(row) for row in rows]
+        self.rows = [with_target(row, task) for row in rows]
         self._by_setting: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
         for row in self.rows:
             self._by_setting.setdefault((row["label"], repr(row["setting"])), {})[row["seed"]] = row
@@ -60,11 +58,6 @@ class Results:
     def missing(self) -> int:
         """How many runs there are still to do."""
         return sum(map(len, self.spaces.values())) * len(self.seeds) - len(self.rows)
-
-    @property
-    def equal_budget(self) -> bool:
-        """Whether all optimizers had the same number of settings."""
-        return len({len(space) for space in self.spaces.values()}) == 1
 
     # -- settings --------------------------------------------------------------------------------------
 
@@ -90,13 +83,13 @@ class Results:
             raise ValueError(
                 f"label: no setting of {label!r} has all its {len(self.seeds)} seeds; go on with the search"
             )
-        return max(found, key=lambda result: result.median if LARGER_IS_BETTER[metric] else -result.median)
+        return max(found, key=lambda result: self.task.metrics[metric].goodness(result.median))
 
     def _result(self, label: str, setting: Setting, metric: str) -> SettingResult | None:
         rows = self._rows_of(label, setting)
         if len(rows) < len(self.seeds):
             return None
-        finals = {row["seed"]: _or_worst(row[metric], metric) for row in rows}
+        finals = {row["seed"]: _or_worst(row[metric], self.task.metrics[metric]) for row in rows}
         lost = [row["status"] for row in rows]
         return SettingResult(
             label,
@@ -124,7 +117,7 @@ class Results:
 
     # -- tables ----------------------------------------------------------------------------------------
 
-    def summary(self) -> Rows:
+    def summary(self) -> Records:
         """One row an optimizer: the setting chosen, its median and band, what was lost, the time to the target.
 
         Columns: ``label``, ``setting``, the metric (its median over seeds), ``low`` and ``high`` (the band) and
@@ -133,7 +126,7 @@ class Results:
         """
         rows = [self._summary(label) for label in self.labels]
         infinities = {name: "diverged" for name in (self.task.metric, "low", "high")}
-        return Rows(rows, infinities | {name: "never" for name in self._to_target_names()})
+        return Records(rows, infinities | dict.fromkeys(COLUMNS, "never"))
 
     def _summary(self, label: str) -> dict[str, Any]:
         rows = [row for row in self.rows if row["label"] == label]
@@ -153,10 +146,11 @@ class Results:
             "at_edge": ", ".join(best.at_edge) if best else "",
         }
         if self.task.target is not None:
-            row |= self._times(best) if best else dict.fromkeys(self._to_target_names())
+            goal = self.task.target
+            row |= median_times(self._rows_of(label, best.setting), goal, self.task) if best else dict.fromkeys(COLUMNS)
         return row
 
-    def time_to_target(self, target: float | None = None, metric: str | None = None) -> Rows:
+    def time_to_target(self, target: float | None = None, metric: str | None = None) -> Records:
         """One row an optimizer: how soon its chosen setting reaches a target.
 
         Args:
@@ -177,42 +171,11 @@ class Results:
         rows = []
         for label in self.labels:
             best = self.best(label)
-            times = [self._first(row, goal) for row in self._rows_of(label, best.setting)]
-            reached = sum(time is not None for time in times)
-            row = {"label": label, "setting": repr(best.setting), "reached": f"{reached} of {len(times)}"}
-            rows.append(row | self._times(best, goal))
-        return Rows(rows, {name: "never" for name in self._to_target_names()})
-
-    def _to_target_names(self) -> list[str]:
-        return [f"{name}_to_target" for name in dict.fromkeys([f"{self.task.axis}s", "steps", "seconds"])]
-
-    def _times(self, best: SettingResult, goal: tuple[str, float] | None = None) -> dict[str, float]:
-        goal = goal or self.task.target
-        assert goal is not None
-        times = [self._first(row, goal) for row in self._rows_of(best.label, best.setting)]
-        columns = zip(*[time or (np.inf,) * len(self._to_target_names()) for time in times], strict=True)
-        return {name: band(column).median for name, column in zip(self._to_target_names(), columns, strict=True)}
-
-    def _first(self, row: dict[str, Any], goal: tuple[str, float]) -> tuple[float, ...] | None:
-        """Epochs, steps and seconds at the first point where the goal is reached."""
-        metric, value = goal
-        for i, measured in enumerate(row["curves"][metric]):
-            if measured is not None and (measured >= value if LARGER_IS_BETTER[metric] else measured <= value):
-                found = {f"{self.task.axis}s": self.task.points[i], "steps": self.task.steps[i]}
-                return (*found.values(), row["curves"]["seconds"][i])
-        return None
-
-    def _with_target(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A row with its times to the target, which is not part of what the table holds: it may change."""
-        names = self._to_target_names()
-        times: Sequence[float | None] = [None] * len(names)
-        if self.task.target is not None:
-            times = self._first(row, self.task.target) or times
-        curves = row["curves"]
-        return {name: value for name, value in row.items() if name != "curves"} | {
-            **dict(zip(names, times, strict=True)),
-            "curves": curves,
-        }
+            runs = self._rows_of(label, best.setting)
+            reached = sum(first_reaching(run, goal, self.task) is not None for run in runs)
+            row = {"label": label, "setting": repr(best.setting), "reached": f"{reached} of {len(runs)}"}
+            rows.append(row | median_times(runs, goal, self.task))
+        return Records(rows, dict.fromkeys(COLUMNS, "never"))
 
     # -- curves ----------------------------------------------------------------------------------------
 
@@ -220,10 +183,10 @@ class Results:
         """A metric at every epoch, of the best setting or another."""
         metric = self._check(label, metric)
         setting = self.best(label).setting if setting is None else setting
-        n = len(self.task.points)
-        runs = np.array([_padded(row["curves"][metric], n, metric) for row in self._rows_of(label, setting)])
+        epochs, of = self.task.epochs, self.task.metrics[metric]
+        runs = np.array([_padded(row["curves"][metric], epochs, of) for row in self._rows_of(label, setting)])
         bands = np.array([band(column) for column in runs.T])
-        return Curves(self.task.axis, np.array(self.task.points), metric, runs, *bands.T)
+        return Curves(np.arange(1, epochs + 1), metric, runs, *bands.T)
 
     def rate_curve(self, label: str, metric: str | None = None, name: str = "learning_rate") -> RateCurve:
         """The metric after the last epoch against the learning rate, everything else as in the best setting.
@@ -242,16 +205,7 @@ class Results:
         ]
         if len(same) < 2:
             raise ValueError(f"{name}: no two settings of {label!r} differ in it alone; expected a grid")
-        same.sort(key=lambda result: float(result.setting.values[name]))
-        columns = {field: np.array([getattr(result, field) for result in same]) for field in ("median", "low", "high")}
-        return RateCurve(
-            label,
-            metric,
-            np.array([float(result.setting.values[name]) for result in same]),
-            np.array([list(result.finals.values()) for result in same]).T,
-            **columns,
-            lost=np.array([result.diverged + result.failed for result in same]),
-        )
+        return curve_through(label, metric, name, same)
 
     def robustness(self, label: str, within: float = 0.01, metric: str | None = None) -> Robustness:
         """How many decades of the learning rate are nearly as good as the best of them.
@@ -267,24 +221,7 @@ class Results:
         """
         check_number("within", within, low=0.0)
         curve = self.rate_curve(label, metric)
-        sign = 1.0 if LARGER_IS_BETTER[curve.metric] else -1.0
-        logs = np.log10(curve.rates)
-        low, high, best = range_within(logs, sign * curve.median, within)
-        single = {
-            seed: range_within(logs, sign * finals, within)[:2]
-            for seed, finals in zip(self.seeds, curve.finals, strict=True)
-        }
-        return Robustness(
-            label,
-            float(curve.rates[best]),
-            10**low,
-            10**high,
-            high - low,
-            bool(low == logs[0]),
-            bool(high == logs[-1]),
-            {seed: (10**low, 10**high) for seed, (low, high) in single.items()},
-            {seed: high - low for seed, (low, high) in single.items()},
-        )
+        return robustness_of(curve, self.task.metrics[curve.metric], self.seeds, within)
 
     # -- test data -------------------------------------------------------------------------------------
 
@@ -304,24 +241,21 @@ class Results:
         Raises:
             ValueError: the task has no test data; a run was interrupted.
         """
-        from nnopt_utils.experiments.searching import in_parallel
-
         best = self.best(label)
-        chosen = self.seeds if seeds is None else tuple(check_integer("seeds", seed, low=0) for seed in seeds)
+        chosen = self.seeds if seeds is None else check_seeds(seeds)
         known = self._tests.get((label, chosen))
         if known is not None:
             return known
-        if not chosen or len(set(chosen)) < len(chosen):
-            raise ValueError(f"seeds: got {chosen}; expected at least one, each once")
         arrays = self.task.test_arrays
         light = self.task.without_data()
-        outcomes = dict(in_parallel([(light, "test", best.setting, seed) for seed in chosen], arrays, n_jobs))
-        status = [outcomes[i].status for i in range(len(chosen))]
+        results = dict(in_parallel([(light, "test", best.setting, seed) for seed in chosen], arrays, n_jobs))
+        status = [results[i].status for i in range(len(chosen))]
         if "interrupted" in status:
             raise KeyboardInterrupt
-        metric = "test_accuracy" if "val_accuracy" in self.task.metrics else "test_loss"
+        validated = "val_accuracy" if "val_accuracy" in self.task.metrics else "val_loss"
+        metric = validated.replace("val", "test")
         finals = {
-            seed: outcomes[i].curves[metric][-1] if status[i] == "finished" else worst(metric.replace("test", "val"))
+            seed: results[i].curves[metric][-1] if status[i] == "finished" else METRICS[validated].worst
             for i, seed in enumerate(chosen)
         }
         values = band(list(finals.values()))
@@ -330,11 +264,7 @@ class Results:
         self._tests[label, chosen] = result
         return result
 
-    # -- looking at it, saving it ----------------------------------------------------------------------
-
-    def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write one line a run: every hyperparameter and every point of the curves in a column of its own."""
-        return write_csv(path, self.rows, self.task)
+    # -- looking at it ------------------------------------------------------------------------------
 
     def _check(self, label: Any, metric: Any) -> str:
         check_choice("label", label, self.labels)
@@ -346,31 +276,30 @@ class Results:
         lines = [repr(self.task), f"{len(self.rows)} runs, seeds {', '.join(map(str, self.seeds))}"]
         if self.missing:
             lines[1] += f"; {self.missing} missing{' (interrupted)' if self.interrupted else ''}"
-        if not self.equal_budget:
-            budgets = ", ".join(f"{label} {len(space)}" for label, space in self.spaces.items())
-            lines.append(f"Unequal budgets, settings tried: {budgets}")
         return "\n".join(lines)
 
-    def _shown(self) -> Rows:
+    def _shown(self) -> Records:
         """The summary without what the clock decides."""
         summary = self.summary()
-        return Rows([{k: v for k, v in row.items() if k != "seconds_to_target"} for row in summary], summary.infinities)
+        return Records(
+            [{k: v for k, v in row.items() if k != "seconds_to_target"} for row in summary], summary.infinities
+        )
 
     def __repr__(self) -> str:
         return f"{self._headline()}\n\n{self._shown()!r}"
 
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._headline()).replace(chr(10), '<br>')}</p>\n{self._shown()._repr_html_()}"
+    def _repr_markdown_(self) -> str:
+        return self._headline().replace("\n", "  \n") + f"\n\n{self._shown()._repr_markdown_()}"
 
 
-def _or_worst(value: float | None, metric: str) -> float:
-    return worst(metric) if value is None else value
+def _or_worst(value: float | None, metric: Metric) -> float:
+    return metric.worst if value is None else value
 
 
-def _padded(values: Sequence[float | None], n: int, metric: str) -> list[float]:
+def _padded(values: Sequence[float | None], n: int, metric: Metric) -> list[float]:
     """The curve of a run; from where it ends too soon, the worst value."""
     known = [_or_worst(value, metric) for value in values[:n]]
-    return known + [worst(metric)] * (n - len(known))
+    return known + [metric.worst] * (n - len(known))
 
 
 def _number(value: Any) -> float | None:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from nnopt_utils import __version__
 
@@ -20,16 +20,16 @@ class TableError(ValueError):
 
 
 class Store:
-    """Rows of one search, in memory and, with a path, on disk. Open it with ``opened``."""
+    """Rows of one search, in memory and, with a file, on disk. Open it with ``opened``."""
 
-    def __init__(self, rows: list[dict[str, Any]], descriptor: int | None = None) -> None:
+    def __init__(self, rows: list[dict[str, Any]], stream: IO[bytes] | None = None) -> None:
         self.rows = rows
-        self._descriptor = descriptor
+        self._stream = stream
 
     def append(self, row: dict[str, Any]) -> None:
-        """Keep a row; when this returns it is on the disk, whatever happens to the process or the computer."""
-        if self._descriptor is not None:
-            _write(self._descriptor, row)
+        """Keep a row; when this returns it is in the file, whatever happens to the process."""
+        if self._stream is not None:
+            _write(self._stream, row)
         self.rows.append(row)
 
 
@@ -47,42 +47,25 @@ def opened(path: str | os.PathLike[str] | None, task: dict[str, Any]) -> Iterato
         return
     file = Path(path).expanduser()
     file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
-    try:
-        _lock(descriptor, file)
-        content = _read(descriptor)
-        lines = content.split(b"\n")
-        whole = len(content) - len(lines.pop())  # what follows the last line's end is empty, or torn
+    header = {"table": "nnopt experiments", "format": FORMAT, "version": __version__, "task": task}
+    with open(file, "a+b") as stream:
+        _lock(stream, file)
+        stream.seek(0)
+        *lines, torn = stream.read().split(b"\n")  # what follows the last line's end is empty, or torn
         rows = [_parse(line, number, file) for number, line in enumerate(lines, start=1)]
-        header = {"table": "nnopt experiments", "format": FORMAT, "version": __version__, "task": task}
         if rows:
             _check_header(rows.pop(0), header, file)
-        elif content and not _line(header).startswith(content):  # else the header itself was torn
+            stream.truncate(stream.tell() - len(torn))
+        elif torn:
             raise TableError(f"table: {file} is not a table of experiments; expected a new file or an earlier table")
-        os.ftruncate(descriptor, whole)
-        os.lseek(descriptor, 0, os.SEEK_END)
-        if not whole:
-            _write(descriptor, header)
-        yield Store(rows, descriptor)
-    finally:
-        os.close(descriptor)
+        else:
+            _write(stream, header)
+        yield Store(rows, stream)
 
 
-def _read(descriptor: int) -> bytes:
-    with open(os.dup(descriptor), "rb") as reader:
-        reader.seek(0)
-        return reader.read()
-
-
-def _line(row: dict[str, Any]) -> bytes:
-    return json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-
-
-def _write(descriptor: int, row: dict[str, Any]) -> None:
-    line = _line(row)
-    while line:  # a full disk or a signal may write less than asked for
-        line = line[os.write(descriptor, line) :]
-    os.fsync(descriptor)
+def _write(stream: IO[bytes], row: dict[str, Any]) -> None:
+    stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+    stream.flush()
 
 
 def _parse(line: bytes, number: int, file: Path) -> dict[str, Any]:
@@ -108,14 +91,14 @@ def _check_header(found: dict[str, Any], expected: dict[str, Any], file: Path) -
         raise TableError(f"table: {file} is of another task ({'; '.join(differences)}); use another file")
 
 
-def _lock(descriptor: int, file: Path) -> None:
+def _lock(stream: IO[bytes], file: Path) -> None:
     """Refuse a table that another search is writing. The system frees the lock however the process ends."""
     try:
         import fcntl
     except ImportError:  # not on Windows
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise TableError(f"table: another search is writing {file}; wait for it, or use another file") from None
     except OSError:  # some network disks have no locks

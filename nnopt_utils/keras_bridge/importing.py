@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import warnings
-from collections.abc import Iterator
 from functools import lru_cache
 from types import ModuleType
 
-# Errors only; results that do not depend on the machine; the processor, not a graphics card. What a user has set stays.
-ENVIRONMENT = {
-    "KERAS_BACKEND": "tensorflow",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-    "CUDA_VISIBLE_DEVICES": "-1",
-}
+from nnopt_utils._quiet import REPRODUCIBLE, environment, silent_stderr
 
 
 @lru_cache(maxsize=1)
@@ -25,8 +15,8 @@ def import_keras() -> ModuleType:
 
     TensorFlow's C++ part writes to file descriptor 2 when it is imported and again at its first operation, which
     starts its runtime. Both happen here, with the descriptor turned to nowhere. Four environment variables are set
-    meanwhile (``ENVIRONMENT``, unless they are set already) and put back afterwards. A later ``import tensorflow`` is
-    quiet as well. The first call takes some seconds, later ones nothing.
+    meanwhile (``_quiet.REPRODUCIBLE``, unless they are set already) and put back afterwards. A later
+    ``import tensorflow`` is quiet as well. The first call takes some seconds, later ones nothing.
 
     Raises:
         ImportError: Keras or TensorFlow is not installed.
@@ -41,7 +31,7 @@ def import_keras() -> ModuleType:
         Without oneDNN (``TF_ENABLE_ONEDNN_OPTS=0``) TensorFlow's last digits are the same on every processor. To have
         its defaults, set the variable to 1 before the first call.
     """
-    with _environment(), _silent_stderr(), warnings.catch_warnings():
+    with environment(REPRODUCIBLE), silent_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             import keras
@@ -58,37 +48,3 @@ def import_keras() -> ModuleType:
             )
         keras.ops.convert_to_numpy(keras.ops.add(1.0, 1.0))
     return keras
-
-
-@contextlib.contextmanager
-def _environment() -> Iterator[None]:
-    """Set what is not set, and put it back."""
-    missing = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
-    os.environ.update(missing)
-    try:
-        yield
-    finally:
-        for name in missing:
-            os.environ.pop(name, None)
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Turn file descriptor 2 to nowhere: C++ code writes there without asking Python."""
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    try:
-        saved = os.dup(2)
-    except OSError:  # there is no stderr, so nothing can be written to it
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)

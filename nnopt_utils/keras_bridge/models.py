@@ -1,14 +1,12 @@
-"""An ``MLP`` as a compiled Keras model."""
+"""An ``MLP`` as a compiled Keras model, and a model's weights in an ``MLP``."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from nnopt_utils._validation import describe
-from nnopt_utils.keras_bridge.errors import NoTwinError
 from nnopt_utils.keras_bridge.importing import import_keras
-from nnopt_utils.keras_bridge.optimizers import OUTPUT_LAYER, optimizer_to_keras
+from nnopt_utils.keras_bridge.optimizers import OUTPUT_LAYER, NoTwinError, optimizer_to_keras
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, Optimizer
 
@@ -31,8 +29,7 @@ LOSSES = {
     "mae": "MeanAbsoluteError",
     "huber": "Huber",
 }
-# Which activation at the end turns logits into the probabilities that a loss expects.
-ENDS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+LOSSES_FROM_LOGITS = ("cross_entropy", "binary_cross_entropy")
 
 
 def keras_twin(network: MLP, optimizer: Optimizer | None = None) -> Any:
@@ -87,6 +84,34 @@ def keras_twin(network: MLP, optimizer: Optimizer | None = None) -> Any:
     return model
 
 
+def copy_weights(model: Any, network: MLP) -> None:
+    """Copy the weights and biases of a Keras model into a network of the same widths.
+
+    Args:
+        model: a Keras model whose weights are those of ``Dense`` layers, one after the other. Its activations and loss
+            are not looked at: a softmax at its end belongs to the loss here.
+        network: its θ is filled.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> keras = import_keras()
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
+        >>> network = MLP([4, 2])
+        >>> copy_weights(model, network)
+        >>> bool((network.weights[0] == model.get_weights()[0]).all())
+        True
+    """
+    theirs = model.get_weights()
+    ours = [tensor for pair in zip(network.weights, network.biases, strict=True) for tensor in pair]
+    got, expected = ([tensor.shape for tensor in tensors] for tensors in (theirs, ours))
+    if got != expected:
+        raise ValueError(f"model: got weights of shapes {got}; expected {expected}, as the network has")
+    for view, tensor in zip(ours, theirs, strict=True):
+        view[...] = tensor
+
+
 def _layers(network: MLP) -> list[Any]:
     keras = import_keras()
     shared: dict[str, Any] = {"dtype": network.dtype.name}
@@ -104,17 +129,12 @@ def _layers(network: MLP) -> list[Any]:
 def _keras_loss(network: MLP) -> Any:
     keras, name = import_keras(), network.loss_function.name
     if name == "half_mse":
-        return half_squared_error()
-    options: dict[str, Any] = {"from_logits": True} if name in ENDS else {}
+        return _half_squared_error
+    options: dict[str, Any] = {"from_logits": True} if name in LOSSES_FROM_LOGITS else {}
     return getattr(keras.losses, LOSSES[name])(dtype=network.dtype.name, **options)
 
 
-@lru_cache(maxsize=1)
-def half_squared_error() -> Any:
-    """Keras has no ½‖z − y‖² summed over outputs, so this makes one."""
+def _half_squared_error(targets: Any, outputs: Any) -> Any:
+    """Keras has no ½‖z − y‖² summed over outputs."""
     ops = import_keras().ops
-
-    def half_squared_error(targets: Any, outputs: Any) -> Any:
-        return 0.5 * ops.sum(ops.square(outputs - ops.cast(targets, outputs.dtype)), axis=-1)
-
-    return half_squared_error
+    return 0.5 * ops.sum(ops.square(outputs - ops.cast(targets, outputs.dtype)), axis=-1)

@@ -1,4 +1,4 @@
-"""Optimizers on both sides: one table says which class and argument of Keras is which of ours."""
+"""Our optimizers in Keras: one table says which class and argument there is which of ours."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from nnopt_utils import optimizers
 from nnopt_utils._validation import describe
-from nnopt_utils.keras_bridge.errors import NoTwinError
 from nnopt_utils.keras_bridge.importing import import_keras
-from nnopt_utils.keras_bridge.schedules import schedule_from_keras, schedule_to_keras
+from nnopt_utils.keras_bridge.schedules import schedule_to_keras
 from nnopt_utils.optimizers import Optimizer
 
 OUTPUT_LAYER = "output"
+
+
+class NoTwinError(ValueError):
+    """A network or an optimizer has no equal in Keras. The message says which part, and what has one."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,6 @@ class Twin:
         keras_name: the class in ``keras.optimizers``.
         arguments: our argument → Keras's. The common ones (rate, decay, clipping, average, …) are not listed.
         fixed: our arguments that Keras does not have → the only value that has a twin.
-        keras_fixed: Keras's arguments that we do not have → the only value that has a twin.
         excluding_output: Muon's layers that follow Adam: one flag here, a list of names in Keras.
         agrees: whether an optimizer of another convention than ``"keras"`` follows Keras's formula all the same.
     """
@@ -34,7 +34,6 @@ class Twin:
     keras_name: str
     arguments: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    keras_fixed: Mapping[str, Any] = field(default_factory=dict)
     excluding_output: bool = False
     agrees: Callable[[Any], bool] = lambda optimizer: False
 
@@ -71,12 +70,11 @@ _MUON = _same(
     "epsilon",
     "adam_weight_decay",
 )
-_MUON_FIXED = {"exclude_embeddings": True, "muon_a": 3.4445, "muon_b": -4.7750, "muon_c": 2.0315, "rms_rate": 0.2}
 _ADAFACTOR = _same("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
 
 TWINS: dict[str, Twin] = {
     "SGD": Twin("SGD", _same("momentum", "nesterov"), fixed={"dampening": 0.0}, agrees=_plain_sgd),
-    "GradientDescent": Twin("SGD", keras_fixed={"momentum": 0.0, "nesterov": False}, agrees=_plain_sgd),
+    "GradientDescent": Twin("SGD", agrees=_plain_sgd),
     "Adagrad": Twin("Adagrad", _same("initial_accumulator_value", "epsilon")),
     "Adadelta": Twin("Adadelta", _same("rho", "epsilon"), agrees=_one_formula),
     "RMSprop": Twin("RMSprop", _same("rho", "momentum", "epsilon", "centered")),
@@ -88,7 +86,7 @@ TWINS: dict[str, Twin] = {
     "Ftrl": Twin("Ftrl", _FTRL),
     "LAMB": Twin("Lamb", _same("beta_1", "beta_2", "epsilon")),
     "Adafactor": Twin("Adafactor", _ADAFACTOR, fixed={"relative_step": True}),
-    "Muon": Twin("Muon", _MUON, keras_fixed=_MUON_FIXED, excluding_output=True),
+    "Muon": Twin("Muon", _MUON, excluding_output=True),
     "ScheduleFreeAdamW": Twin("ScheduleFreeAdamW", _same("beta_1", "beta_2", "epsilon", "warmup_steps")),
 }
 
@@ -131,7 +129,7 @@ def optimizer_to_keras(optimizer: Optimizer) -> Any:
     if twin.excluding_output:
         own["exclude_layers"] = [OUTPUT_LAYER] if optimizer.exclude_output else []  # type: ignore[attr-defined]
     keras_class = getattr(keras.optimizers, twin.keras_name)
-    return keras_class(**_common_to_keras(optimizer), **own, **twin.keras_fixed)
+    return keras_class(**_common_to_keras(optimizer), **own)
 
 
 def _common_to_keras(optimizer: Optimizer) -> dict[str, Any]:
@@ -153,81 +151,3 @@ def _common_to_keras(optimizer: Optimizer) -> dict[str, Any]:
     if calls > 1:
         common["gradient_accumulation_steps"] = calls
     return {"learning_rate": rate, **common}
-
-
-def optimizer_from_keras(keras_optimizer: Any, output_layer: str = OUTPUT_LAYER) -> Optimizer:
-    """Return a new optimizer of this library with the hyperparameters of a Keras optimizer.
-
-    ``output_layer`` is the name of the model's last layer, which Muon leaves to Adam.
-
-    Raises:
-        NoTwinError: this library has no such optimizer, or not with this argument; or it has already taken steps.
-
-    Example:
-        >>> keras = import_keras()
-        >>> optimizer_from_keras(keras.optimizers.SGD(0.1, momentum=0.9)).momentum
-        0.9
-    """
-    keras = import_keras()
-    kind = type(keras_optimizer)
-    names = [name for name, twin in TWINS.items() if getattr(keras.optimizers, twin.keras_name, None) is kind]
-    if not names:
-        raise NoTwinError(f"optimizer: got Keras's {kind.__name__}; there is one like {', '.join(sorted(TWINS))}")
-    if int(keras_optimizer.iterations):
-        raise NoTwinError(
-            f"optimizer: got one that has taken {int(keras_optimizer.iterations)} steps; expected a new one: state is "
-            "not carried over (from_keras(model, with_optimizer=False) brings the network alone)"
-        )
-    twin, config = TWINS[names[0]], keras_optimizer.get_config()
-    common = _common_from_keras(keras_optimizer, config)
-    arguments = {mine: config.pop(theirs) for mine, theirs in twin.arguments.items()}
-    for argument, value in twin.fixed.items():
-        if arguments.get(argument, value) != value:
-            raise NoTwinError(f"{argument}: got {arguments[argument]!r} for Keras's {kind.__name__}; no twin has it")
-    if twin.excluding_output:
-        arguments["exclude_output"] = _excludes_output(config.pop("exclude_layers"), output_layer)
-    for argument, value in {"name": config["name"], **_KERAS_OFF, **twin.keras_fixed}.items():
-        if config.pop(argument, value) != value:
-            raise NoTwinError(
-                f"{argument}: got another value than {value!r} for Keras's {kind.__name__}; no twin has it"
-            )
-    if config:
-        raise NoTwinError(f"{', '.join(config)}: got for Keras's {kind.__name__}; no twin has it")
-    if getattr(keras_optimizer, "_exclude_from_weight_decay", None) or getattr(
-        keras_optimizer, "_exclude_from_weight_decay_pattern", None
-    ):
-        raise NoTwinError("exclude_from_weight_decay: got variables that do not decay; here all of θ decays")
-    return getattr(optimizers, names[0])(**common, **arguments, convention="keras")
-
-
-def _excludes_output(names: list[str], output_layer: str) -> bool:
-    if list(names) not in ([], [output_layer]):
-        raise NoTwinError(f"exclude_layers: got {names}; expected none, or the output layer alone, {[output_layer]}")
-    return bool(names)
-
-
-_KERAS_OFF = {"loss_scale_factor": None, "ema_overwrite_frequency": None}
-
-
-def _common_from_keras(keras_optimizer: Any, config: dict[str, Any]) -> dict[str, Any]:
-    """Take the common arguments out of a Keras optimizer's configuration and translate them."""
-    calls = config.pop("gradient_accumulation_steps")
-    config.pop("learning_rate")
-    rate = keras_optimizer._learning_rate
-    if isinstance(rate, import_keras().optimizers.schedules.LearningRateSchedule):
-        rate = schedule_from_keras(rate, calls or 1)
-    elif callable(rate):
-        raise NoTwinError(f"learning_rate: got {describe(rate)}; expected a number or a LearningRateSchedule")
-    else:
-        # Keras holds float32: the shortest decimal that rounds to it is what was meant.
-        rate = float(str(np.float32(rate.numpy())))
-    common = {name: off if (value := config.pop(name)) is None else value for name, off in _COMMON.items()}
-    use_ema, ema_momentum = config.pop("use_ema"), config.pop("ema_momentum")
-    if use_ema and calls:
-        raise NoTwinError("use_ema: got it together with gradient_accumulation_steps; no twin has both")
-    return {
-        "learning_rate": rate,
-        **common,
-        "ema_momentum": ema_momentum if use_ema else None,
-        "gradient_accumulation_steps": calls,
-    }

@@ -1,4 +1,4 @@
-"""Schedules on both sides: Keras's own where it has the same formula, else ours behind Keras's interface."""
+"""Our schedules in Keras: its own where it has the same formula, else ours behind Keras's interface."""
 
 from __future__ import annotations
 
@@ -44,48 +44,6 @@ def schedule_to_keras(schedule: Schedule, calls_per_step: int = 1) -> Any:
             # Keras's rate changes after its boundary, ours at it.
             return theirs.PiecewiseConstantDecay([boundary - 1 for boundary in boundaries], list(values))
     return _wrapper()(schedule)
-
-
-def schedule_from_keras(schedule: Any, calls_per_step: int = 1) -> Schedule:
-    """Return a Keras ``LearningRateSchedule`` as one of ours, or as a function of the step if there is none.
-
-    Example:
-        >>> theirs = import_keras().optimizers.schedules
-        >>> schedule_from_keras(theirs.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5))
-        ExponentialDecay(learning_rate=0.1, factor=0.5, steps=100)
-    """
-    theirs = import_keras().optimizers.schedules
-    if isinstance(schedule, _wrapper()) and schedule.calls_per_step == calls_per_step:
-        return schedule.schedule
-    if calls_per_step == 1:
-        config, kind = schedule.get_config(), type(schedule)
-        if kind is theirs.ExponentialDecay and float(config["decay_steps"]).is_integer():
-            of_ours = ours.StepDecay if config["staircase"] else ours.ExponentialDecay
-            return of_ours(config["initial_learning_rate"], config["decay_rate"], int(config["decay_steps"]))
-        if kind is theirs.InverseTimeDecay and not config["staircase"]:
-            return ours.InverseTimeDecay(config["initial_learning_rate"], config["decay_rate"] / config["decay_steps"])
-        if kind is theirs.PolynomialDecay and not config["cycle"]:
-            end, power = config["end_learning_rate"], config["power"]
-            return ours.PolynomialDecay(config["initial_learning_rate"], config["decay_steps"], end, power)
-        if kind is theirs.CosineDecay and not config["warmup_steps"]:
-            return ours.CosineDecay(config["initial_learning_rate"], config["decay_steps"], config["alpha"])
-        if kind is theirs.PiecewiseConstantDecay:
-            return ours.PiecewiseConstant([b + 1 for b in config["boundaries"]], config["values"])
-    return KerasSchedule(schedule, calls_per_step)
-
-
-class KerasSchedule:
-    """A Keras schedule as a function of the number of finished steps."""
-
-    def __init__(self, schedule: Any, calls_per_step: int = 1) -> None:
-        self.schedule, self.calls_per_step = schedule, calls_per_step
-
-    def __call__(self, step: int) -> float:
-        """The rate of the step: Keras asks at the last of its calls."""
-        return float(self.schedule(np.int64((step + 1) * self.calls_per_step - 1)))
-
-    def __repr__(self) -> str:
-        return f"KerasSchedule({type(self.schedule).__name__}, {self.schedule.get_config()})"
 
 
 @lru_cache(maxsize=1)

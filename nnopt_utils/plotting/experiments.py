@@ -11,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentF
 
 from nnopt_utils._validation import check_choice, describe
 from nnopt_utils.experiments import Results
-from nnopt_utils.experiments.statistics import band_name
-from nnopt_utils.experiments.tasks import LARGER_IS_BETTER
+from nnopt_utils.experiments.bands import band_name
+from nnopt_utils.experiments.tasks import METRICS
 from nnopt_utils.plotting.style import GREY, PALE, legend, look, own_or_new, spaced_markers, styled, whole_numbers
 
 _NAMES = {"val_loss": "validation loss", "train_loss": "training loss", "val_accuracy": "validation error"}
@@ -39,10 +39,11 @@ def plot_rates(results: Results, metric: str | None = None, ax: Axes | None = No
         TypeError, ValueError: bad arguments, results in which nothing is finished.
 
     Example:
-        >>> from nnopt_utils.experiments import FunctionTask, Space, search
+        >>> from nnopt_utils.datasets import two_moons
+        >>> from nnopt_utils.experiments import Space, Task, search
         >>> from nnopt_utils.optimizers import SGD
-        >>> from nnopt_utils.problems import Quadratic
-        >>> task = FunctionTask(Quadratic([1.0, 10.0]), steps=20)
+        >>> x, y = two_moons(60)
+        >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=5)
         >>> spaces = {"SGD": Space(SGD, learning_rate=[0.01, 0.1, 1.0])}
         >>> ax = plot_rates(search(task, spaces, seeds=[0], n_jobs=1, progress=False))
         >>> ax.get_xlabel(), ax.get_xscale()
@@ -65,7 +66,7 @@ def plot_rates(results: Results, metric: str | None = None, ax: Axes | None = No
         chosen = int(np.argmin(_shown(metric, curve.median)))
         _ring(ax, index, curve.rates[chosen], _shown(metric, curve.median)[chosen])
         lost = _crosses(ax, index, curve.rates, curve.lost, _shown(metric, curve.median)) or lost
-    ax.set(xlabel="learning rate", ylabel=_ylabel(results, metric, "after the last"))
+    ax.set(xlabel="learning rate", ylabel=_ylabel(metric, "after the last"))
     _legend(ax, results, lost)
     return ax
 
@@ -93,8 +94,8 @@ def plot_bands(results: Results, metric: str | None = None, ax: Axes | None = No
     limits = _limits(ax, metric, [_shown(metric, part) for c in curves.values() for part in (c.median, c.low, c.high)])
     for index, (label, curve) in enumerate(curves.items()):
         name = f"{label}, {results.best(label).setting!r}"
-        _draw_band(ax, index, name, curve.points, metric, curve, limits)
-    ax.set(xlabel=f"{results.task.axis}s", ylabel=_ylabel(results, metric, "after each"))
+        _draw_band(ax, index, name, curve.epochs, metric, curve, limits)
+    ax.set(xlabel="epochs", ylabel=_ylabel(metric, "after each"))
     whole_numbers(ax)
     _legend(ax, results, lost=False)
     return ax
@@ -132,7 +133,7 @@ def plot_robustness(results: Results, within: float = 0.01, ax: Axes | None = No
     ax.grid(False, axis="y")
     points = 100 * within
     share = f"{points:g} percentage point{'' if points == 1 else 's'}"
-    unit = share if LARGER_IS_BETTER[metric] else f"{within:g}"
+    unit = share if METRICS[metric].larger_is_better else f"{within:g}"
     ax.set_xlabel(f"learning rates within {unit} of the best")
     return ax
 
@@ -150,7 +151,7 @@ def _check(results: Any, metric: Any) -> tuple[str, list[str]]:
 
 def _shown(metric: str, values: np.ndarray) -> np.ndarray:
     """What is drawn: lower is better."""
-    return 1 - values if LARGER_IS_BETTER[metric] else values
+    return 1 - values if METRICS[metric].larger_is_better else values
 
 
 def _rate_curve(results: Results, label: str, metric: str) -> Any:
@@ -181,7 +182,7 @@ def _limits(ax: Axes, metric: str, values: list[np.ndarray]) -> tuple[float, flo
         ax.yaxis.set_minor_formatter(NullFormatter())
     else:
         limits = low - 0.06 * (high - low or 1.0), high + 0.14 * (high - low or 1.0)
-    if LARGER_IS_BETTER[metric]:
+    if METRICS[metric].larger_is_better:
         ax.yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
     elif low > 0 and high / low < 200:
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -259,10 +260,8 @@ def _draw_range(ax: Axes, place: int, results: Results, label: str, within: floa
     )
 
 
-def _ylabel(results: Results, metric: str, when: str) -> str:
-    if metric == "error":
-        return r"error $J(\theta) - J^\star$"
-    return f"{_NAMES[metric]} {when} {results.task.axis}"
+def _ylabel(metric: str, when: str) -> str:
+    return f"{_NAMES[metric]} {when} epoch"
 
 
 def _legend(ax: Axes, results: Results, lost: bool) -> None:
