@@ -84,6 +84,39 @@ def _bounds(low: float, high: float, low_open: bool, high_open: bool) -> str:
     return "a finite number" + (" " + " and ".join(parts) if parts else "")
 
 
+def check_fraction(name: str, value: Any) -> float:
+    """Return ``value`` as a float x with 0 <= x < 1: the memory of an average.
+
+    >>> check_fraction("momentum", 1.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: momentum: got 1.0; expected a finite number >= 0 and < 1
+    """
+    return check_number(name, value, low=0.0, high=1.0, high_open=True)
+
+
+def check_positive(name: str, value: Any) -> float:
+    """Return ``value`` as a finite float > 0.
+
+    >>> check_positive("d0", 0)
+    Traceback (most recent call last):
+    ...
+    ValueError: d0: got 0; expected a finite number > 0
+    """
+    return check_number(name, value, low=0.0, low_open=True)
+
+
+def check_not_negative(name: str, value: Any) -> float:
+    """Return ``value`` as a finite float >= 0.
+
+    >>> check_not_negative("epsilon", -1e-8)
+    Traceback (most recent call last):
+    ...
+    ValueError: epsilon: got -1e-08; expected a finite number >= 0
+    """
+    return check_number(name, value, low=0.0)
+
+
 def check_integer(name: str, value: Any, *, low: int | None = None, high: int | None = None) -> int:
     """Return ``value`` as an int within the bounds (both inclusive).
 
@@ -148,11 +181,10 @@ def check_array(
 
 def check_finite(name: str, array: np.ndarray) -> None:
     """Raise if any value of ``array`` is NaN or infinite."""
-    if array.dtype.kind == "f":
-        # One dot product finds any, at the speed of the memory; only its own overflow needs the slower look.
-        with np.errstate(over="ignore", invalid="ignore"):
-            if np.isfinite(np.vdot(array, array)):
-                return
+    # One dot product finds any, at the speed of the memory (and, as vdot, without a warning); only its own overflow needs
+    # the slower look.
+    if array.dtype.kind == "f" and math.isfinite(np.vdot(array, array)):
+        return
     bad = array.size - int(np.count_nonzero(np.isfinite(array)))
     if bad:
         raise ValueError(

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnopt_utils import schedules as ours
 from nnopt_utils.keras_bridge.importing import import_keras
-from nnopt_utils.optimizers.base import Schedule
+from nnopt_utils.optimizers.hyperparameters import Schedule
 
 
 def schedule_to_keras(schedule: Schedule, calls_per_step: int = 1) -> Any:

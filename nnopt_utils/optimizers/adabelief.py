@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, fraction, positive
 
 
 class AdaBelief(Optimizer):
@@ -30,8 +28,6 @@ class AdaBelief(Optimizer):
         beta_1: β₁ in [0, 1), the memory of m.
         beta_2: β₂ in [0, 1), the memory of s.
         epsilon: ε > 0, in both places; default 1e-8.
-        **common: ``weight_decay`` (decoupled, × η), ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range; a ``convention`` other than ``"paper"``.
@@ -54,20 +50,10 @@ class AdaBelief(Optimizer):
 
     slots = ("m", "s")
     conventions = ("paper",)
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {"paper": {"learning_rate": 0.001}}
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.beta_1 = check_number("beta_1", beta_1, low=0.0, high=1.0, high_open=True)
-        self.beta_2 = check_number("beta_2", beta_2, low=0.0, high=1.0, high_open=True)
-        self.epsilon = check_number("epsilon", epsilon, low=0.0, low_open=True)
+    learning_rate: Rate = Rate(default=0.001)
+    beta_1: float = fraction(default=0.9)
+    beta_2: float = fraction(default=0.999)
+    epsilon: float = positive(default=1e-8)
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         m, s = slots

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, fraction, positive
 
 
 class Adadelta(Optimizer):
@@ -36,11 +34,8 @@ class Adadelta(Optimizer):
     The paper has no rate, which is η = 1.
 
     Args:
-        learning_rate: η > 0 or a schedule.
         rho: ρ in [0, 1), the memory of v and u.
         epsilon: ε > 0. It sets the length of the first steps: with ε = 0 θ would never move.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range.
@@ -59,22 +54,9 @@ class Adadelta(Optimizer):
     """
 
     slots = ("v", "u")
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 1.0, "rho": 0.95, "epsilon": 1e-6},
-        "keras": {"learning_rate": 0.001, "rho": 0.95, "epsilon": 1e-7},
-        "pytorch": {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6},
-    }
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        rho: float | None = None,
-        epsilon: float | None = None,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.rho = check_number("rho", self._default("rho", rho), low=0.0, high=1.0, high_open=True)
-        self.epsilon = check_number("epsilon", self._default("epsilon", epsilon), low=0.0, low_open=True)
+    learning_rate: Rate = Rate(default=1.0, keras=0.001)
+    rho: float = fraction(default=0.95, pytorch=0.9)
+    epsilon: float = positive(default=1e-6, keras=1e-7)
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         v, u = slots

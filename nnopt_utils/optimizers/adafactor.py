@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
 
 import numpy as np
 
-from nnopt_utils._validation import check_number
 from nnopt_utils.layout import Place
-from nnopt_utils.optimizers.base import Schedule
+from nnopt_utils.optimizers.hyperparameters import Rate, flag, not_negative, number, positive
 from nnopt_utils.optimizers.tensors import TensorOptimizer
 
 
@@ -84,8 +82,6 @@ class Adafactor(TensorOptimizer):
         epsilon_2: ε₂ >= 0, default 1e-3: smaller weights move as if they had this size.
         clip_threshold: d > 0, default 1: the largest root mean square of U.
         relative_step: ``False`` takes the rate η as it is, without the limit 1/√t.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     The state ``"row"`` holds the R of all matrices, one after the other, ``"column"`` the C, ``"v"`` the v of all
     vectors. Without a layout θ is one vector.
@@ -111,29 +107,12 @@ class Adafactor(TensorOptimizer):
 
     slots = ("row", "column", "v")
     owns_weight_decay = True
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.01, "epsilon_1": 1e-30},
-        "keras": {"learning_rate": 0.001, "epsilon_1": 1e-30},
-        "pytorch": {"learning_rate": 0.01},
-    }
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        beta_2_decay: float = -0.8,
-        epsilon_1: float | None = None,
-        epsilon_2: float = 1e-3,
-        clip_threshold: float = 1.0,
-        relative_step: bool = True,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.beta_2_decay = check_number("beta_2_decay", beta_2_decay, high=0.0)
-        epsilon_1 = self._default("epsilon_1", epsilon_1)
-        self.epsilon_1 = None if epsilon_1 is None else check_number("epsilon_1", epsilon_1, low=0.0, low_open=True)
-        self.epsilon_2 = check_number("epsilon_2", epsilon_2, low=0.0)
-        self.clip_threshold = check_number("clip_threshold", clip_threshold, low=0.0, low_open=True)
-        self.relative_step = bool(relative_step)
+    learning_rate: Rate = Rate(default=0.01, keras=0.001)
+    beta_2_decay: float = number(default=-0.8, high=0.0)
+    epsilon_1: float | None = positive(default=1e-30, pytorch=None)
+    epsilon_2: float = not_negative(default=1e-3)
+    clip_threshold: float = positive(default=1.0)
+    relative_step: bool = flag(default=True)
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         size = _rms(theta)
@@ -170,28 +149,28 @@ class Adafactor(TensorOptimizer):
     # -- state of another shape than θ's ----------------------------------------------------------------
 
     def slot_shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-        tensors = self.tensors(shape)
-        matrices = [t.shape for t in tensors if len(t.shape) == 2]
+        places = self.places(shape)
+        matrices = [place.shape for place in places if len(place.shape) == 2]
         sizes = {
             "row": sum(rows for rows, _ in matrices),
             "column": sum(columns for _, columns in matrices),
-            "v": sum(t.shape[0] for t in tensors if len(t.shape) == 1),
+            "v": sum(place.size for place in places if len(place.shape) == 1),
         }
         return {name: (size,) for name, size in sizes.items() if size}
 
-    def _slots_of(self, tensor: Place) -> list[np.ndarray]:
+    def _slots_of(self, place: Place) -> list[np.ndarray]:
         assert self._shape is not None
-        names = ("row", "column") if len(tensor.shape) == 2 else ("v",)
+        names = ("row", "column") if len(place.shape) == 2 else ("v",)
         earlier = [
             other
-            for other in self.tensors(self._shape)
-            if len(other.shape) == len(tensor.shape) and other.where.start < tensor.where.start
+            for other in self.places(self._shape)
+            if len(other.shape) == len(place.shape) and other.where.start < place.where.start
         ]
         starts = [sum(other.shape[axis] for other in earlier) for axis in range(len(names))]
-        return [self.state[n][s : s + size] for n, s, size in zip(names, starts, tensor.shape, strict=True)]
+        return [self.state[n][s : s + size] for n, s, size in zip(names, starts, place.shape, strict=True)]
 
-    def _check_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
-        super()._check_step(theta, gradient)
+    def _check_theta(self, theta: np.ndarray) -> None:
+        super()._check_theta(theta)
         if self._shape is not None:
             have = {name: slot.shape for name, slot in self.state.items() if name in self.slots}
             wanted = self.slot_shapes(theta.shape)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, not_negative
 
 
 class Adagrad(Optimizer):
@@ -43,11 +41,8 @@ class Adagrad(Optimizer):
     The paper calls ε δ and names no values: those of ``"paper"`` are PyTorch's.
 
     Args:
-        learning_rate: η > 0 or a schedule.
         initial_accumulator_value: v_0 >= 0, the same in every coordinate.
         epsilon: ε >= 0, keeps the quotient finite where every gradient was 0.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range.
@@ -71,23 +66,9 @@ class Adagrad(Optimizer):
     """
 
     slots = ("v",)
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.01, "initial_accumulator_value": 0.0, "epsilon": 1e-10},
-        "keras": {"learning_rate": 0.001, "initial_accumulator_value": 0.1, "epsilon": 1e-7},
-        "pytorch": {"learning_rate": 0.01, "initial_accumulator_value": 0.0, "epsilon": 1e-10},
-    }
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        initial_accumulator_value: float | None = None,
-        epsilon: float | None = None,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        start = self._default("initial_accumulator_value", initial_accumulator_value)
-        self.initial_accumulator_value = check_number("initial_accumulator_value", start, low=0.0)
-        self.epsilon = check_number("epsilon", self._default("epsilon", epsilon), low=0.0)
+    learning_rate: Rate = Rate(default=0.01, keras=0.001)
+    initial_accumulator_value: float = not_negative(default=0.0, keras=0.1)
+    epsilon: float = not_negative(default=1e-10, keras=1e-7)
 
     def initial_state(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         return {"v": np.full_like(theta, self.initial_accumulator_value)}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, flag, fraction, not_negative
 
 
 class Adam(Optimizer):
@@ -46,15 +44,12 @@ class Adam(Optimizer):
     ==================  ====================  ====================  ====================
 
     Args:
-        learning_rate: η > 0 or a schedule.
         beta_1: β₁ in [0, 1), the memory of m.
         beta_2: β₂ in [0, 1), the memory of v.
         epsilon: ε >= 0, keeps the quotient finite where gradients vanish.
         amsgrad: divide by the root of the largest v so far (Reddi et al. 2018), in ``state["v_max"]``.
         bias_correction: leave it on. Off, m and v start too small, and the first step is (1 − β₁)/√(1 − β₂)
             = 3.16 times too long: chapter 6 shows it.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range.
@@ -75,27 +70,14 @@ class Adam(Optimizer):
     and S. Kumar, "On the convergence of Adam and beyond", ICLR 2018.
     """
 
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.001, "epsilon": 1e-8},
-        "keras": {"learning_rate": 0.001, "epsilon": 1e-7},
-        "pytorch": {"learning_rate": 0.001, "epsilon": 1e-8},
-    }
+    learning_rate: Rate = Rate(default=0.001)
+    beta_1: float = fraction(default=0.9)
+    beta_2: float = fraction(default=0.999)
+    epsilon: float = not_negative(default=1e-8, keras=1e-7)
+    amsgrad: bool = flag(default=False)
+    bias_correction: bool = flag(default=True)
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float | None = None,
-        amsgrad: bool = False,
-        bias_correction: bool = True,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.beta_1 = check_number("beta_1", beta_1, low=0.0, high=1.0, high_open=True)
-        self.beta_2 = check_number("beta_2", beta_2, low=0.0, high=1.0, high_open=True)
-        self.epsilon = check_number("epsilon", self._default("epsilon", epsilon), low=0.0)
-        self.amsgrad, self.bias_correction = bool(amsgrad), bool(bias_correction)
+    def set_up(self) -> None:
         self.slots = ("m", "v", "v_max") if self.amsgrad else ("m", "v")
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:

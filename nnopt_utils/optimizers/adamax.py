@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, fraction, not_negative
 
 
 class Adamax(Optimizer):
@@ -41,12 +39,9 @@ class Adamax(Optimizer):
     ==================  ==================  ==================  ==================
 
     Args:
-        learning_rate: η > 0 or a schedule.
         beta_1: β₁ in [0, 1), the memory of m.
         beta_2: β₂ in [0, 1), how fast a large gradient is forgotten.
         epsilon: ε >= 0. With 0, a coordinate that never had a gradient stays where it is (no 0/0).
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range.
@@ -65,24 +60,10 @@ class Adamax(Optimizer):
     """
 
     slots = ("m", "u")
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.002, "epsilon": 0.0},
-        "keras": {"learning_rate": 0.001, "epsilon": 1e-7},
-        "pytorch": {"learning_rate": 0.002, "epsilon": 1e-8},
-    }
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float | None = None,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.beta_1 = check_number("beta_1", beta_1, low=0.0, high=1.0, high_open=True)
-        self.beta_2 = check_number("beta_2", beta_2, low=0.0, high=1.0, high_open=True)
-        self.epsilon = check_number("epsilon", self._default("epsilon", epsilon), low=0.0)
+    learning_rate: Rate = Rate(default=0.002, keras=0.001)
+    beta_1: float = fraction(default=0.9)
+    beta_2: float = fraction(default=0.999)
+    epsilon: float = not_negative(default=0.0, keras=1e-7, pytorch=1e-8)
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         m, u = slots

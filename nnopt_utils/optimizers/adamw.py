@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 from nnopt_utils.optimizers.adam import Adam
+from nnopt_utils.optimizers.hyperparameters import not_negative
 
 
 class AdamW(Adam):
@@ -37,9 +36,7 @@ class AdamW(Adam):
     ==================  ================  ================  ================
 
     Args:
-        learning_rate: η > 0 or a schedule; default 0.001.
-        beta_1, beta_2, epsilon, amsgrad, bias_correction: as in :class:`Adam`.
-        **common: see :class:`Optimizer`; ``weight_decay`` is λ.
+        weight_decay: λ >= 0, decoupled in every convention.
 
     Example:
         >>> import numpy as np
@@ -55,9 +52,5 @@ class AdamW(Adam):
     Source: I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019, Algorithm 2.
     """
 
+    weight_decay: float = not_negative(default=0.01, keras=0.004, kw_only=True)
     decoupled = ("paper", "keras", "pytorch")
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.001, "epsilon": 1e-8, "weight_decay": 0.01},
-        "keras": {"learning_rate": 0.001, "epsilon": 1e-7, "weight_decay": 0.004},
-        "pytorch": {"learning_rate": 0.001, "epsilon": 1e-8, "weight_decay": 0.01},
-    }

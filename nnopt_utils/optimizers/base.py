@@ -1,35 +1,38 @@
-"""What every optimizer shares: everything that is not its rule."""
+"""What every optimizer shares: the step around its rule."""
 
 from __future__ import annotations
 
-import inspect
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from operator import is_not
 from typing import Any, ClassVar
 
 import numpy as np
 
-from nnopt_utils._memory import aligned_copy
-from nnopt_utils._validation import check_array, check_choice, check_finite, check_integer, check_number, describe
+from nnopt_utils._validation import check_finite, describe
 from nnopt_utils.layout import Place
-
-CONVENTIONS = ("paper", "keras", "pytorch")
-Schedule = Callable[[int], float]
+from nnopt_utils.optimizers.averaging import collected_mean, mix_into
+from nnopt_utils.optimizers.clipping import check_clips, clipped
+from nnopt_utils.optimizers.declared import CONVENTIONS, Declared
+from nnopt_utils.optimizers.hyperparameters import Rate, choice, fraction, integer, not_negative, positive, rate_at
+from nnopt_utils.optimizers.rule_check import check_returned, is_ours, watched_update
+from nnopt_utils.optimizers.state import Cut, Part, State
 
 
 class NonFiniteGradientError(ValueError):
     """The gradient given to ``step`` holds NaN or infinity; nothing was changed."""
 
 
-class Optimizer(ABC):
-    r"""Base class: step counter, state, learning rate, weight decay, clipping, and the walk over θ.
+class Optimizer(State, Declared, ABC):
+    r"""Base class: the step, from the checks of g to the average of θ.
 
-    A subclass lists its state in ``slots`` and writes its rule, ``update(theta, gradient, *slots)``, which
-    changes θ and the slots in place. ``step`` calls it once a block of 32,768 parameters: temporaries of a
-    block stay in the processor's cache, so the readable rule is also the fast one. Inside a rule,
-    ``self.learning_rate`` is the rate η_t of this step and ``self.t`` the step's number, from 1. Numbers that
-    belong to the state stand in ``scalars``. What is the same for all blocks, or needs all of θ at once, is
-    computed in ``begin_step`` and ``end_step``.
+    A subclass declares its arguments in its body, as in ``beta_1: float = fraction(default=0.9)``, lists its state in
+    ``slots`` and writes its rule, ``update(theta, gradient, *slots)``, which changes θ and the slots in place. ``step``
+    calls it once a block of 32,768 parameters: temporaries of a block stay in the processor's cache, so the readable
+    rule is also the fast one. Inside a rule, ``self.learning_rate`` is the rate η_t of this step and ``self.t`` the
+    step's number, from 1. Numbers that belong to the state stand in ``scalars``. What is the same for all blocks, or
+    needs all of θ at once, is computed in ``begin_step``, whose numbers stand in ``this_step``, and in ``end_step``.
 
     Args:
         learning_rate: η > 0, or a schedule: a function from the number of finished steps (0 at the first
@@ -54,71 +57,31 @@ class Optimizer(ABC):
         also goes on mixing θ into its average, once a call; here the average advances once a step.
     """
 
-    slots: Sequence[str] = ()
-    conventions: ClassVar[Sequence[str]] = CONVENTIONS
     decoupled: ClassVar[Sequence[str]] = ("paper", "keras")
     owns_weight_decay: ClassVar[bool] = False
     block_size: ClassVar[int] = 32_768
     flush_every: ClassVar[int] = 64
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {convention: {} for convention in CONVENTIONS}
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        *,
-        convention: str = "paper",
-        weight_decay: float | None = None,
-        clipvalue: float | None = None,
-        clipnorm: float | None = None,
-        global_clipnorm: float | None = None,
-        ema_momentum: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-    ) -> None:
-        self.convention = check_choice("convention", convention, self.conventions)
-        self.weight_decay = check_number("weight_decay", self._default("weight_decay", weight_decay, 0.0), low=0.0)
-        clips = {"clipvalue": clipvalue, "clipnorm": clipnorm, "global_clipnorm": global_clipnorm}
-        given = {n: check_number(n, value, low=0.0, low_open=True) for n, value in clips.items() if value is not None}
-        if len(given) > 1:
-            raise ValueError(f"{', '.join(given)}: got {len(given)} ways of clipping; expected at most one")
-        self.clipvalue, self.clipnorm, self.global_clipnorm = map(given.get, clips)
-        if ema_momentum is not None:
-            ema_momentum = check_number("ema_momentum", ema_momentum, low=0.0, high=1.0, high_open=True)
-        self.ema_momentum = ema_momentum
-        if gradient_accumulation_steps is not None:
-            check_integer("gradient_accumulation_steps", gradient_accumulation_steps, low=1)
-        self.gradient_accumulation_steps = gradient_accumulation_steps
-        self.layout: Sequence[Place] | None = None
-        self.t = 0
-        self.state: dict[str, np.ndarray] = {}
-        self.scalars: dict[str, float] = {}
-        self._shape: tuple[int, ...] | None = None
-        self.learning_rate = self._default("learning_rate", learning_rate)
+    learning_rate: Rate = Rate()
+    convention: str = choice(default="paper", options=CONVENTIONS, kw_only=True)
+    weight_decay: float = not_negative(default=0.0, kw_only=True)
+    clipvalue: float | None = positive(default=None, kw_only=True)
+    clipnorm: float | None = positive(default=None, kw_only=True)
+    global_clipnorm: float | None = positive(default=None, kw_only=True)
+    ema_momentum: float | None = fraction(default=None, kw_only=True)
+    gradient_accumulation_steps: int | None = integer(default=None, low=1, kw_only=True)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._is_proven = is_ours(cls.update)
+
+    def _take(self, given: Mapping[str, Any]) -> None:
+        super()._take(given)
+        check_clips(self)
 
     @abstractmethod
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         """Change one block of θ and its state in place: the rule."""
-
-    # -- learning rate ---------------------------------------------------------------------------------
-
-    @property
-    def learning_rate(self) -> float:
-        """The rate η_t of the latest step (before the first step, of that one). May be set at any time."""
-        return self._rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: float | Schedule) -> None:
-        rate = self._rate_at(value, max(self.t - 1, 0))
-        self.schedule = value if callable(value) else None
-        self._rate = rate
-
-    @staticmethod
-    def _rate_at(value: float | Schedule, finished_steps: int) -> float:
-        if not callable(value):
-            return check_number("learning_rate", value, low=0.0, low_open=True)
-        try:
-            return check_number("learning_rate", value(finished_steps), low=0.0)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{error} from the schedule {value!r} after {finished_steps} steps") from error
 
     # -- one step --------------------------------------------------------------------------------------
 
@@ -135,36 +98,34 @@ class Optimizer(ABC):
         """
         self._check_step(theta, gradient)
         if self.schedule is not None:
-            self._rate = self._rate_at(self.schedule, self.t)
+            self._rate = rate_at(self.schedule, self.t)
         if self._shape is None:
             self._allocate(theta)
         if self.gradient_accumulation_steps is not None:
-            if not self._collect(gradient):
+            mean = collected_mean(self.state["collected"], self.scalars, gradient, self.gradient_accumulation_steps)
+            if mean is None:
                 return
-            gradient = self._collected()
+            gradient = mean
         self.t += 1
         if self.t % self.flush_every == 0:
             self._flush_denormals()
-        gradient = self._clipped(gradient)
+        gradient = clipped(gradient, self.clipvalue, self.clipnorm, self.global_clipnorm, self.layout)
         if np.may_share_memory(theta, gradient):  # the gradient of θ²/2 is θ: it must not change under the rule
             gradient = gradient.copy()
         self.begin_step(theta, gradient)
-        self._walk(theta, gradient)
+        for place, part, slots in self._parts(theta):
+            self.place = place
+            self._update_part(part, place.of(gradient), slots)
         self.end_step(theta)
         if self.ema_momentum is not None:
-            self._update_average(theta)
+            weight = 1.0 if self.t == 1 else 1 - self.ema_momentum
+            mix_into(self.state["average"], theta, weight, self.block_size)
 
-    def begin_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:  # noqa: B027 (a hook: most rules need none)
+    def begin_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         """Compute what is the same for all blocks of this step. A rule may override it."""
 
-    def end_step(self, theta: np.ndarray) -> None:  # noqa: B027 (a hook: most rules need none)
+    def end_step(self, theta: np.ndarray) -> None:
         """Finish the step after all blocks. A rule may override it."""
-
-    def _walk(self, theta: np.ndarray, gradient: np.ndarray) -> None:
-        slots = [self.state[name] for name in self.slots]
-        for start in range(0, theta.size, self.block_size):
-            block = slice(start, start + self.block_size)
-            self._update_part(theta[block], gradient[block], [slot[block] for slot in slots])
 
     def _update_part(self, theta: np.ndarray, gradient: np.ndarray, slots: list[np.ndarray]) -> None:
         if self.weight_decay and not self.owns_weight_decay:
@@ -173,46 +134,10 @@ class Optimizer(ABC):
                 theta -= self.learning_rate * self.weight_decay * theta
             else:
                 gradient = gradient + self.weight_decay * theta
-        self.update(theta, gradient, *slots)
-
-    # -- state -----------------------------------------------------------------------------------------
-
-    def slot_shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each state array of the rule, for a θ of this shape: θ's own."""
-        return dict.fromkeys(self.slots, shape)
-
-    def initial_state(self, theta: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the rule's state arrays before the first step: zeros. A rule may override it."""
-        return {name: np.zeros(shape, theta.dtype) for name, shape in self.slot_shapes(theta.shape).items()}
-
-    def _allocate(self, theta: np.ndarray) -> None:
-        state = self.initial_state(theta) | {name: np.zeros_like(theta) for name in self._shared_slots}
-        self.state = {name: aligned_copy(slot) for name, slot in state.items()}
-        self._shape = theta.shape
-
-    @property
-    def _shared_slots(self) -> list[str]:
-        """The state that is not the rule's: the average, the collected gradients."""
-        wanted = {"average": self.ema_momentum, "collected": self.gradient_accumulation_steps}
-        return [name for name, argument in wanted.items() if argument is not None]
-
-    def _collect(self, gradient: np.ndarray) -> bool:
-        """Add a gradient to the collected ones; are they complete?"""
-        self.state["collected"] += gradient
-        self.scalars["collected"] = self.scalars.get("collected", 0) + 1
-        return self.scalars["collected"] == self.gradient_accumulation_steps
-
-    def _collected(self) -> np.ndarray:
-        mean = self.state["collected"] / self.scalars["collected"]
-        self.state["collected"][:] = self.scalars["collected"] = 0
-        return mean
-
-    def _update_average(self, theta: np.ndarray) -> None:
-        average = self.state["average"]
-        for start in range(0, theta.size, self.block_size):
-            block = slice(start, start + self.block_size)
-            weight = 1.0 if self.t == 1 else 1 - self.ema_momentum  # type: ignore[operator]
-            average[block] += weight * (theta[block] - average[block])
+        if self._is_proven:
+            check_returned(self, self.update(theta, gradient, *slots))
+        else:
+            self._is_proven = watched_update(self, theta, gradient, slots)
 
     def evaluation_parameters(self, theta: np.ndarray) -> np.ndarray:
         """Return the parameters to judge and to keep: θ itself, or the average where there is one.
@@ -232,131 +157,61 @@ class Optimizer(ABC):
         for slot in self.state.values():
             slot[np.abs(slot) < 2.0**23 * np.finfo(slot.dtype).tiny] = 0
 
+    # -- the parts of θ --------------------------------------------------------------------------------
+
+    def places(self, shape: tuple[int, ...]) -> Sequence[Place]:
+        """Return the places in a θ of this shape that ``update`` is called with in turn: its blocks."""
+        size, length = math.prod(shape), self.block_size
+        blocks = [slice(start, min(start + length, size)) for start in range(0, size, length)]
+        return [Place("block", (block.stop - block.start,), block) for block in blocks]
+
+    def _slots_of(self, place: Place) -> list[np.ndarray]:
+        return [place.of(self.state[name]) for name in self.slots]
+
+    def _parts(self, theta: np.ndarray) -> list[Part]:
+        """Return θ and its state in parts, which are views: cut once, as long as the arrays stay the same."""
+        cut = self._cut
+        if (
+            cut is None
+            or cut.theta is not theta
+            or cut.layout is not self.layout
+            or cut.block_size != self.block_size
+            or any(map(is_not, cut.slots, self.state.values()))
+        ):
+            parts = [(place, place.of(theta), self._slots_of(place)) for place in self.places(theta.shape)]
+            cut = self._cut = Cut(theta, self.layout, self.block_size, [*self.state.values()], parts)
+        return cut.parts
+
+    # -- checks ----------------------------------------------------------------------------------------
+
     def _check_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
+        cut = self._cut
+        if cut is None or theta is not cut.theta or self.layout is not cut.layout or not theta.flags.writeable:
+            self.complete()
+            self._check_theta(theta)
+        is_array = type(gradient) is np.ndarray and gradient.dtype.kind == "f" and gradient.shape == theta.shape
+        # One dot product finds NaN and infinity; only its own overflow needs the slower look.
+        if not is_array or not math.isfinite(np.vdot(gradient, gradient)):
+            self._check_gradient(gradient, theta.shape)
+
+    def _check_theta(self, theta: np.ndarray) -> None:
         if not isinstance(theta, np.ndarray) or theta.ndim != 1 or theta.dtype not in (np.float32, np.float64):
             raise TypeError(f"theta: got {describe(theta)}; expected a 1-D float32 or float64 array, changed in place")
         if theta.size == 0 or not theta.flags.writeable:
             kind = "an empty" if theta.size == 0 else "a read-only"
             raise ValueError(f"theta: got {kind} array; expected a writeable one with at least one parameter")
-        if not isinstance(gradient, np.ndarray) or gradient.dtype.kind != "f":
-            raise TypeError(f"gradient: got {describe(gradient)}; expected a float array of shape {theta.shape}")
-        if gradient.shape != theta.shape:
-            raise ValueError(f"gradient: got {describe(gradient)}; expected shape {theta.shape}, the shape of theta")
         if self._shape is not None and self._shape != theta.shape:
             raise ValueError(
                 f"theta: got {describe(theta)}; expected shape {self._shape}, for which this optimizer holds state "
                 "(use a new optimizer for another theta)"
             )
+
+    def _check_gradient(self, gradient: Any, shape: tuple[int, ...]) -> None:
+        if not isinstance(gradient, np.ndarray) or gradient.dtype.kind != "f":
+            raise TypeError(f"gradient: got {describe(gradient)}; expected a float array of shape {shape}")
+        if gradient.shape != shape:
+            raise ValueError(f"gradient: got {describe(gradient)}; expected shape {shape}, the shape of theta")
         try:
             check_finite("gradient", gradient)
         except ValueError as error:
             raise NonFiniteGradientError(str(error)) from None
-
-    # -- clipping --------------------------------------------------------------------------------------
-
-    def _clipped(self, gradient: np.ndarray) -> np.ndarray:
-        if self.clipvalue is not None:
-            return np.clip(gradient, -self.clipvalue, self.clipvalue)
-        if self.global_clipnorm is not None:
-            return _scaled_to_norm(gradient, self.global_clipnorm)
-        if self.clipnorm is not None:
-            if self.layout is None:
-                return _scaled_to_norm(gradient, self.clipnorm)
-            return np.concatenate([_scaled_to_norm(gradient[t.where], self.clipnorm) for t in self.layout])
-        return gradient
-
-    # -- looking at it, saving it ----------------------------------------------------------------------
-
-    def _default(self, name: str, value: Any, otherwise: Any = None) -> Any:
-        return self.defaults[self.convention].get(name, otherwise) if value is None else value
-
-    @property
-    def hyperparameters(self) -> dict[str, Any]:
-        """Every constructor argument by name, as it stands now."""
-        own = inspect.signature(type(self).__init__).parameters
-        shared = inspect.signature(Optimizer.__init__).parameters
-        names = [n for n in dict.fromkeys([*own, *shared]) if n not in ("self", "common")]
-        values = {name: getattr(self, name) for name in names}
-        if self.schedule is not None:
-            values["learning_rate"] = self.schedule
-        return values
-
-    def __repr__(self) -> str:
-        """Show every hyperparameter that is in force; ``None`` means "off" (no clipping, no average)."""
-        given = {name: value for name, value in self.hyperparameters.items() if value is not None}
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
-
-    def get_state(self) -> dict[str, Any]:
-        """Return copies of all that a later ``set_state`` needs to go on exactly from here."""
-        return {
-            "optimizer": type(self).__name__,
-            "t": self.t,
-            "learning_rate": None if self.schedule is not None else self.learning_rate,
-            "shape": self._shape,
-            "slots": {name: slot.copy() for name, slot in self.state.items()},
-            "scalars": dict(self.scalars),
-            "layout": None if self.layout is None else [_tensor_as_tuple(tensor) for tensor in self.layout],
-        }
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Take over a state from ``get_state`` of an optimizer built with the same arguments.
-
-        Raises:
-            ValueError: the state is another optimizer's, or its arrays do not fit; nothing is changed.
-        """
-        self._check_state(state)
-        layout = state["layout"]
-        layout = layout and [Place(name, tuple(shape), slice(start, stop)) for name, shape, start, stop in layout]
-        shape = None if state["shape"] is None else tuple(state["shape"])
-        slots = self._checked_slots(state["slots"], shape, layout)
-        scalars = self._checked_scalars(state["scalars"])
-        rate = None if state["learning_rate"] is None else self._rate_at(state["learning_rate"], 0)
-        self.t, self._shape, self.layout = check_integer("state['t']", state["t"], low=0), shape, layout
-        self.state = {name: aligned_copy(slot) for name, slot in slots.items()}
-        self.scalars = scalars
-        if rate is not None:
-            self.learning_rate = rate
-        elif self.schedule is not None:
-            self.learning_rate = self.schedule
-
-    def _check_state(self, state: dict[str, Any]) -> None:
-        if not isinstance(state, dict):
-            raise TypeError(f"state: got {describe(state)}; expected the dict that get_state returns")
-        missing = {"optimizer", "t", "learning_rate", "shape", "slots", "scalars", "layout"} - set(state)
-        if missing:
-            raise ValueError(f"state: got one without {sorted(missing)}; expected the dict that get_state returns")
-        if state["optimizer"] != type(self).__name__:
-            raise ValueError(f"state: got one of {state['optimizer']}; expected one of {type(self).__name__}")
-
-    def _checked_scalars(self, scalars: dict[str, float]) -> dict[str, float]:
-        own = set(self.scalars) - {"collected"}  # "collected" comes with the first collected gradient
-        if set(scalars) - {"collected"} != own:
-            raise ValueError(f"state: got scalars {sorted(scalars)}; expected {sorted(own)}")
-        return {name: check_number(f"state[{name!r}]", value) for name, value in scalars.items()}
-
-    def _checked_slots(
-        self, slots: dict[str, np.ndarray], shape: tuple[int, ...] | None, layout: Sequence[Place] | None
-    ) -> dict[str, np.ndarray]:
-        if shape is None:
-            return {}
-        before, self.layout = self.layout, layout  # the shapes of a rule's slots may depend on the layout
-        try:
-            shapes = self.slot_shapes(shape) | dict.fromkeys(self._shared_slots, shape)
-        finally:
-            self.layout = before
-        if set(slots) != set(shapes):
-            raise ValueError(f"state: got slots {sorted(slots)}; expected {sorted(shapes)}")
-        return {name: check_array(f"state[{name!r}]", slots[name], shape=shapes[name]) for name in shapes}
-
-
-def _tensor_as_tuple(tensor: Place) -> tuple[str, tuple[int, ...], int, int]:
-    return tensor.name, tensor.shape, tensor.where.start, tensor.where.stop
-
-
-def _scaled_to_norm(gradient: np.ndarray, limit: float) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        norm = float(np.linalg.norm(gradient))
-    if np.isinf(norm):  # only the squares overflowed
-        largest = float(np.abs(gradient).max())
-        norm = largest * float(np.linalg.norm(gradient / largest))
-    return gradient if norm <= limit else gradient * (limit / norm)

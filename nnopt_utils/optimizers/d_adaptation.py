@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, fraction, positive
 
 
 class DAdaptSGD(Optimizer):
@@ -37,9 +35,7 @@ class DAdaptSGD(Optimizer):
         d0: d₀ > 0, default 1e-6: the first guess; it must not be above D.
         d_coef: > 0: a factor on the bound, default 1. The authors' code for SGD has 2, which is faster, but then d_t
             may reach 2 D.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`. ``weight_decay`` is an L2
-            penalty, added to g, as in the authors' code.
+        weight_decay: λ >= 0 of an L2 penalty, added to g, as in the authors' code.
 
     The numbers ``optimizer.scalars["d"]``, ``"r"`` and ``"G"`` belong to the state.
 
@@ -64,40 +60,29 @@ class DAdaptSGD(Optimizer):
     slots = ("s", "z")
     conventions = ("paper",)
     decoupled = ()
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {"paper": {"learning_rate": 1.0}}
+    learning_rate: Rate = Rate(default=1.0)
+    momentum: float = fraction(default=0.0)
+    d0: float = positive(default=1e-6)
+    d_coef: float = positive(default=1.0)
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        momentum: float = 0.0,
-        d0: float = 1e-6,
-        d_coef: float = 1.0,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.momentum = check_number("momentum", momentum, low=0.0, high=1.0, high_open=True)
-        self.d0 = check_number("d0", d0, low=0.0, low_open=True)
-        self.d_coef = check_number("d_coef", d_coef, low=0.0, low_open=True)
+    def set_up(self) -> None:
         self.scalars = {"d": self.d0, "r": 0.0, "G": 0.0}
 
     def initial_state(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         return super().initial_state(theta) | {"z": theta.copy()}
 
-    @property
-    def step_size(self) -> float:
-        """The rate γ of this step."""
-        return self.learning_rate * self.scalars["d"] / self.scalars["G"] if self.scalars["G"] else 0.0
-
     def begin_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         gradient = gradient + self.weight_decay * theta
         if not self.scalars["G"]:  # the first gradient, or the first that is not zero
             self.scalars["G"] = float(np.linalg.norm(gradient))
-        self.scalars["r"] += self.step_size * float(np.dot(gradient, self.state["s"]))
+        gamma = self.learning_rate * self.scalars["d"] / self.scalars["G"] if self.scalars["G"] else 0.0
+        self.this_step["gamma"] = gamma
+        self.scalars["r"] += gamma * float(np.dot(gradient, self.state["s"]))
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
-        s, z = slots
-        s += self.step_size * gradient
-        z -= self.step_size * gradient
+        (s, z), gamma = slots, self.this_step["gamma"]
+        s += gamma * gradient
+        z -= gamma * gradient
         theta *= self.momentum
         theta += (1 - self.momentum) * z
 
@@ -132,9 +117,7 @@ class DAdaptAdam(Optimizer):
         beta_2: β₂ in [0, 1), default 0.999, the memory of v.
         epsilon: ε > 0, default 1e-8.
         d0: d₀ > 0, default 1e-6: the first guess, below any sensible rate.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`. ``weight_decay`` is decoupled,
-            × γ.
+        weight_decay: λ >= 0, decoupled, × γ.
 
     The numbers ``optimizer.scalars["d"]`` and ``"r"`` belong to the state.
 
@@ -160,38 +143,25 @@ class DAdaptAdam(Optimizer):
     slots = ("m", "v", "s")
     conventions = ("paper",)
     owns_weight_decay = True
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {"paper": {"learning_rate": 1.0}}
+    learning_rate: Rate = Rate(default=1.0)
+    beta_1: float = fraction(default=0.9)
+    beta_2: float = fraction(default=0.999)
+    epsilon: float = positive(default=1e-8)
+    d0: float = positive(default=1e-6)
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        d0: float = 1e-6,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.beta_1 = check_number("beta_1", beta_1, low=0.0, high=1.0, high_open=True)
-        self.beta_2 = check_number("beta_2", beta_2, low=0.0, high=1.0, high_open=True)
-        self.epsilon = check_number("epsilon", epsilon, low=0.0, low_open=True)
-        self.d0 = check_number("d0", d0, low=0.0, low_open=True)
+    def set_up(self) -> None:
         self.scalars = {"d": self.d0, "r": 0.0}
 
-    @property
-    def step_size(self) -> float:
-        """The rate γ of this step."""
-        return self.learning_rate * self.scalars["d"]
-
     def begin_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
-        memory = self.beta_2**0.5
+        memory, gamma = self.beta_2**0.5, self.learning_rate * self.scalars["d"]
+        self.this_step["gamma"] = gamma
         direction = self.state["s"] / (np.sqrt(self.state["v"]) + self.epsilon)
         self.scalars["r"] *= memory
-        self.scalars["r"] += (1 - memory) * self.step_size * float(np.dot(gradient, direction))
+        self.scalars["r"] += (1 - memory) * gamma * float(np.dot(gradient, direction))
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         m, v, s = slots
-        gamma, memory = self.step_size, self.beta_2**0.5
+        gamma, memory = self.this_step["gamma"], self.beta_2**0.5
         s *= memory
         s += (1 - memory) * gamma * gradient
         m *= self.beta_1

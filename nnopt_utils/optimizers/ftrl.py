@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, not_negative, number
 
 
 class Ftrl(Optimizer):
@@ -54,15 +52,12 @@ class Ftrl(Optimizer):
     ``l2_regularization_strength`` and ``l2_shrinkage_regularization_strength``. PyTorch has no Ftrl.
 
     Args:
-        learning_rate: η > 0 or a schedule.
         learning_rate_power: p <= 0; the rate falls like n^p, and 0 keeps it constant.
         initial_accumulator_value: n_0 >= 0, the same in every coordinate.
         l1: λ₁ >= 0.
         l2: λ₂ >= 0.
         l2_shrinkage: s >= 0, an L2 penalty s θ² that is part of the gradient, but not of n.
         beta: β >= 0, smooths the first steps.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range; the ``convention`` ``"pytorch"``; ``initial_accumulator_value``, ``beta``
@@ -86,30 +81,15 @@ class Ftrl(Optimizer):
 
     slots = ("n", "z")
     conventions = ("paper", "keras")
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.001, "initial_accumulator_value": 0.0, "beta": 1.0},
-        "keras": {"learning_rate": 0.001, "initial_accumulator_value": 0.1, "beta": 0.0},
-    }
+    learning_rate: Rate = Rate(default=0.001)
+    learning_rate_power: float = number(default=-0.5, high=0.0)
+    initial_accumulator_value: float = not_negative(default=0.0, keras=0.1)
+    l1: float = not_negative(default=0.0)
+    l2: float = not_negative(default=0.0)
+    l2_shrinkage: float = not_negative(default=0.0)
+    beta: float = not_negative(default=1.0, keras=0.0)
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        learning_rate_power: float = -0.5,
-        initial_accumulator_value: float | None = None,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        l2_shrinkage: float = 0.0,
-        beta: float | None = None,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        start = self._default("initial_accumulator_value", initial_accumulator_value)
-        self.learning_rate_power = check_number("learning_rate_power", learning_rate_power, high=0.0)
-        self.initial_accumulator_value = check_number("initial_accumulator_value", start, low=0.0)
-        self.l1 = check_number("l1", l1, low=0.0)
-        self.l2 = check_number("l2", l2, low=0.0)
-        self.l2_shrinkage = check_number("l2_shrinkage", l2_shrinkage, low=0.0)
-        self.beta = check_number("beta", self._default("beta", beta), low=0.0)
+    def set_up(self) -> None:
         if not (self.initial_accumulator_value or self.beta or self.l2):
             raise ValueError(
                 "initial_accumulator_value: got 0 together with beta=0 and l2=0; expected one of the three above 0, "

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
 from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate
 
 
 class GradientDescent(Optimizer):
@@ -21,8 +20,6 @@ class GradientDescent(Optimizer):
 
     Args:
         learning_rate: η > 0 or a schedule; default 0.01 (``"pytorch"``: 0.001).
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``: see
-            :class:`Optimizer`.
 
     Example:
         >>> theta = np.array([1.0, 2.0])
@@ -34,11 +31,7 @@ class GradientDescent(Optimizer):
     Rendus 25 (1847), 536-538.
     """
 
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.01},
-        "keras": {"learning_rate": 0.01},
-        "pytorch": {"learning_rate": 0.001},
-    }
+    learning_rate: Rate = Rate(default=0.01, pytorch=0.001)
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         theta -= self.learning_rate * gradient

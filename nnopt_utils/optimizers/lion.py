@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, fraction
 
 
 class Lion(Optimizer):
@@ -37,8 +35,6 @@ class Lion(Optimizer):
             larger by the same factor.
         beta_1: β₁ in [0, 1), the share of the memory in the direction.
         beta_2: β₂ in [0, 1), the memory of m.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range; the ``convention`` ``"pytorch"``.
@@ -58,21 +54,9 @@ class Lion(Optimizer):
 
     slots = ("m",)
     conventions = ("paper", "keras")
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.0001},
-        "keras": {"learning_rate": 0.001},
-    }
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        beta_1: float = 0.9,
-        beta_2: float = 0.99,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.beta_1 = check_number("beta_1", beta_1, low=0.0, high=1.0, high_open=True)
-        self.beta_2 = check_number("beta_2", beta_2, low=0.0, high=1.0, high_open=True)
+    learning_rate: Rate = Rate(default=0.0001, keras=0.001)
+    beta_1: float = fraction(default=0.9)
+    beta_2: float = fraction(default=0.99)
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         (m,) = slots

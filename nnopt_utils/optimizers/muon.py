@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from nnopt_utils._validation import check_array, check_integer, check_number, checked
-from nnopt_utils.optimizers.base import Schedule
+from nnopt_utils._validation import check_array, check_integer, checked
+from nnopt_utils.optimizers.hyperparameters import Rate, flag, fraction, integer, not_negative, positive
 from nnopt_utils.optimizers.tensors import TensorOptimizer
 
 
@@ -138,7 +138,8 @@ class Muon(TensorOptimizer):
     ========================  ===============  ===============  ===============
 
     Args:
-        learning_rate: η > 0 or a schedule: the rate of hidden weight matrices.
+        learning_rate: η > 0, or a schedule: the rate of hidden weight matrices.
+        weight_decay: λ >= 0 of hidden weight matrices, decoupled in every convention.
         momentum: β in [0, 1), default 0.95.
         nesterov: ``False`` makes m itself orthogonal instead of M.
         ns_steps: number of Newton–Schulz steps >= 1, default 5.
@@ -147,9 +148,6 @@ class Muon(TensorOptimizer):
         epsilon: ε >= 0 of the others.
         adam_weight_decay: λ >= 0 of the others.
         exclude_output: ``False`` makes the last weight matrix orthogonal too.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`. ``weight_decay`` is that of
-            hidden weight matrices, decoupled in every convention.
 
     Raises:
         ValueError: a value out of its range.
@@ -175,51 +173,17 @@ class Muon(TensorOptimizer):
 
     slots = ("m", "v")
     owns_weight_decay = True
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.02, "adam_lr_ratio": 0.015, "adam_beta_2": 0.95, "epsilon": 1e-10},
-        "keras": {
-            "learning_rate": 0.001,
-            "weight_decay": 0.004,
-            "adam_beta_2": 0.999,
-            "epsilon": 1e-7,
-            "adam_weight_decay": 0.004,
-        },
-        "pytorch": {
-            "learning_rate": 0.001,
-            "weight_decay": 0.1,
-            "adam_beta_2": 0.999,
-            "epsilon": 1e-8,
-            "adam_weight_decay": 0.01,
-        },
-    }
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        momentum: float = 0.95,
-        nesterov: bool = True,
-        ns_steps: int = 5,
-        adam_lr_ratio: float | None = None,
-        adam_beta_1: float = 0.9,
-        adam_beta_2: float | None = None,
-        epsilon: float | None = None,
-        adam_weight_decay: float | None = None,
-        exclude_output: bool = True,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.momentum = check_number("momentum", momentum, low=0.0, high=1.0, high_open=True)
-        self.nesterov = bool(nesterov)
-        self.ns_steps = check_integer("ns_steps", ns_steps, low=1)
-        ratio = self._default("adam_lr_ratio", adam_lr_ratio, 1.0)
-        self.adam_lr_ratio = check_number("adam_lr_ratio", ratio, low=0.0, low_open=True)
-        self.adam_beta_1 = check_number("adam_beta_1", adam_beta_1, low=0.0, high=1.0, high_open=True)
-        adam_beta_2 = self._default("adam_beta_2", adam_beta_2)
-        self.adam_beta_2 = check_number("adam_beta_2", adam_beta_2, low=0.0, high=1.0, high_open=True)
-        self.epsilon = check_number("epsilon", self._default("epsilon", epsilon), low=0.0)
-        decay = self._default("adam_weight_decay", adam_weight_decay, 0.0)
-        self.adam_weight_decay = check_number("adam_weight_decay", decay, low=0.0)
-        self.exclude_output = bool(exclude_output)
+    learning_rate: Rate = Rate(default=0.001, paper=0.02)
+    weight_decay: float = not_negative(default=0.0, keras=0.004, pytorch=0.1, kw_only=True)
+    momentum: float = fraction(default=0.95)
+    nesterov: bool = flag(default=True)
+    ns_steps: int = integer(default=5, low=1)
+    adam_lr_ratio: float = positive(default=1.0, paper=0.015)
+    adam_beta_1: float = fraction(default=0.9)
+    adam_beta_2: float = fraction(default=0.999, paper=0.95)
+    epsilon: float = not_negative(default=1e-10, keras=1e-7, pytorch=1e-8)
+    adam_weight_decay: float = not_negative(default=0.0, keras=0.004, pytorch=0.01)
+    exclude_output: bool = flag(default=True)
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         m, v = slots
@@ -230,8 +194,8 @@ class Muon(TensorOptimizer):
 
     def _is_orthogonalized(self) -> bool:
         """Is the tensor under way a weight matrix that does not follow Adam?"""
-        matrices = [tensor for tensor in self.layout or () if len(tensor.shape) == 2]
-        return self.tensor in (matrices[:-1] if self.exclude_output else matrices)
+        matrices = [place for place in self.layout or () if len(place.shape) == 2]
+        return self.place in (matrices[:-1] if self.exclude_output else matrices)
 
     def _muon_step(self, theta: np.ndarray, gradient: np.ndarray, m: np.ndarray) -> None:
         weight = 1.0 if self.convention == "keras" else 1 - self.momentum

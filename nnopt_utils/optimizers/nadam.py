@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, fraction, not_negative
 
 
 class Nadam(Optimizer):
@@ -60,13 +58,10 @@ class Nadam(Optimizer):
     The paper tunes its rate; 0.002 and β₁ = 0.9 are PyTorch's.
 
     Args:
-        learning_rate: η > 0 or a schedule.
         beta_1: β₁ in [0, 1), the momentum that μ_t grows to, from about half of it.
         beta_2: β₂ in [0, 1), the memory of v.
         epsilon: ε >= 0, keeps the quotient finite where gradients vanish.
         momentum_decay: ψ >= 0 in μ_t = β₁ (1 − 0.5 · 0.96^(ψ t)), how fast μ grows. Keras has no such argument.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range.
@@ -87,26 +82,13 @@ class Nadam(Optimizer):
     """
 
     slots = ("m", "v")
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.002, "epsilon": 1e-8, "momentum_decay": 0.004},
-        "keras": {"learning_rate": 0.001, "epsilon": 1e-7, "momentum_decay": 1.0},
-        "pytorch": {"learning_rate": 0.002, "epsilon": 1e-8, "momentum_decay": 0.004},
-    }
+    learning_rate: Rate = Rate(default=0.002, keras=0.001)
+    beta_1: float = fraction(default=0.9)
+    beta_2: float = fraction(default=0.999)
+    epsilon: float = not_negative(default=1e-8, keras=1e-7)
+    momentum_decay: float = not_negative(default=0.004, keras=1.0)
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float | None = None,
-        momentum_decay: float | None = None,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.beta_1 = check_number("beta_1", beta_1, low=0.0, high=1.0, high_open=True)
-        self.beta_2 = check_number("beta_2", beta_2, low=0.0, high=1.0, high_open=True)
-        self.epsilon = check_number("epsilon", self._default("epsilon", epsilon), low=0.0)
-        self.momentum_decay = check_number("momentum_decay", self._default("momentum_decay", momentum_decay), low=0.0)
+    def set_up(self) -> None:
         self.scalars = {"mu_product": 1.0}
 
     def mu(self, t: int) -> float:

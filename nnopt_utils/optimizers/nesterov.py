@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, fraction
 
 
 class Nesterov(Optimizer):
@@ -26,8 +24,6 @@ class Nesterov(Optimizer):
     Args:
         learning_rate: η > 0 or a schedule; default 0.01.
         momentum: a constant β in [0, 1), or ``None`` (default) for β_t = (t − 1)/(t + 2).
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``: see
-            :class:`Optimizer`.
 
     Example:
         >>> theta = np.array([1.0])
@@ -46,19 +42,8 @@ class Nesterov(Optimizer):
     """
 
     slots = ("x",)
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.01},
-        "keras": {"learning_rate": 0.01},
-        "pytorch": {"learning_rate": 0.001},
-    }
-
-    def __init__(
-        self, learning_rate: float | Schedule | None = None, momentum: float | None = None, **common: Any
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        if momentum is not None:
-            momentum = check_number("momentum", momentum, low=0.0, high=1.0, high_open=True)
-        self.momentum = momentum
+    learning_rate: Rate = Rate(default=0.01, pytorch=0.001)
+    momentum: float | None = fraction(default=None)
 
     def begin_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         if self.t == 1:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, fraction, not_negative, positive
 
 
 class Prodigy(Optimizer):
@@ -37,9 +35,7 @@ class Prodigy(Optimizer):
         epsilon: ε >= 0, default 1e-8.
         d0: d₀ > 0, default 1e-6: the first guess, below any sensible rate.
         d_coef: > 0, default 1: a factor on the estimate, the number to tune if one must (0.5 to 2).
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`. ``weight_decay`` is decoupled,
-            × η d.
+        weight_decay: λ >= 0, decoupled, × η d.
 
     The numbers ``optimizer.scalars["d"]`` and ``"r"`` belong to the state, as does the start, ``state["a"]``.
 
@@ -65,24 +61,14 @@ class Prodigy(Optimizer):
     slots = ("m", "v", "s", "a")
     conventions = ("paper",)
     owns_weight_decay = True
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {"paper": {"learning_rate": 1.0}}
+    learning_rate: Rate = Rate(default=1.0)
+    beta_1: float = fraction(default=0.9)
+    beta_2: float = fraction(default=0.999)
+    epsilon: float = not_negative(default=1e-8)
+    d0: float = positive(default=1e-6)
+    d_coef: float = positive(default=1.0)
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        d0: float = 1e-6,
-        d_coef: float = 1.0,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.beta_1 = check_number("beta_1", beta_1, low=0.0, high=1.0, high_open=True)
-        self.beta_2 = check_number("beta_2", beta_2, low=0.0, high=1.0, high_open=True)
-        self.epsilon = check_number("epsilon", epsilon, low=0.0)
-        self.d0 = check_number("d0", d0, low=0.0, low_open=True)
-        self.d_coef = check_number("d_coef", d_coef, low=0.0, low_open=True)
+    def set_up(self) -> None:
         self.scalars = {"d": self.d0, "r": 0.0}
 
     def initial_state(self, theta: np.ndarray) -> dict[str, np.ndarray]:

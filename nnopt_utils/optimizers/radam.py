@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, fraction, not_negative
 
 
 class RAdam(Optimizer):
@@ -59,12 +57,9 @@ class RAdam(Optimizer):
     The paper writes no ε: this one is from its authors' code. Keras has no RAdam.
 
     Args:
-        learning_rate: η > 0 or a schedule.
         beta_1: β₁ in [0, 1), the memory of m.
         beta_2: β₂ in [0, 1), the memory of v. Up to 0.6 (2/3 in PyTorch) every step is a momentum step.
         epsilon: ε >= 0, keeps the quotient finite where gradients vanish.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range; the ``convention`` ``"keras"``.
@@ -90,23 +85,10 @@ class RAdam(Optimizer):
 
     slots = ("m", "v")
     conventions = ("paper", "pytorch")
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.001, "epsilon": 1e-8},
-        "pytorch": {"learning_rate": 0.001, "epsilon": 1e-8},
-    }
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float | None = None,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.beta_1 = check_number("beta_1", beta_1, low=0.0, high=1.0, high_open=True)
-        self.beta_2 = check_number("beta_2", beta_2, low=0.0, high=1.0, high_open=True)
-        self.epsilon = check_number("epsilon", self._default("epsilon", epsilon), low=0.0)
+    learning_rate: Rate = Rate(default=0.001)
+    beta_1: float = fraction(default=0.9)
+    beta_2: float = fraction(default=0.999)
+    epsilon: float = not_negative(default=1e-8)
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         m, v = slots

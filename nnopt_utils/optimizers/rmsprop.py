@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, flag, fraction, not_negative
 
 
 class RMSprop(Optimizer):
@@ -70,13 +68,10 @@ class RMSprop(Optimizer):
     took η = 1e-4, ρ = 0.95, momentum = 0.9 and ε = 1e-4. The other values of ``"paper"`` are Keras's.
 
     Args:
-        learning_rate: η > 0 or a schedule.
         rho: ρ in [0, 1), the memory of v and m.
         momentum: β in [0, 1), the memory of u, in ``state["u"]``.
         epsilon: ε >= 0, keeps the quotient finite where gradients vanish.
         centered: subtract the squared average gradient, in ``state["m"]``.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range.
@@ -97,26 +92,13 @@ class RMSprop(Optimizer):
     A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850, 2013, equations 38–41.
     """
 
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7},
-        "keras": {"learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7},
-        "pytorch": {"learning_rate": 0.01, "rho": 0.99, "epsilon": 1e-8},
-    }
+    learning_rate: Rate = Rate(default=0.001, pytorch=0.01)
+    rho: float = fraction(default=0.9, pytorch=0.99)
+    momentum: float = fraction(default=0.0)
+    epsilon: float = not_negative(default=1e-7, pytorch=1e-8)
+    centered: bool = flag(default=False)
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        rho: float | None = None,
-        momentum: float = 0.0,
-        epsilon: float | None = None,
-        centered: bool = False,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.rho = check_number("rho", self._default("rho", rho), low=0.0, high=1.0, high_open=True)
-        self.momentum = check_number("momentum", momentum, low=0.0, high=1.0, high_open=True)
-        self.epsilon = check_number("epsilon", self._default("epsilon", epsilon), low=0.0)
-        self.centered = bool(centered)
+    def set_up(self) -> None:
         self.slots = ("v", *(["m"] if self.centered else []), *(["u"] if self.momentum else []))
 
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:

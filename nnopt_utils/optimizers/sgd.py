@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, flag, fraction, number
 
 
 class SGD(Optimizer):
@@ -49,14 +47,11 @@ class SGD(Optimizer):
     ==================  ===============  ==============  ===============
 
     Args:
-        learning_rate: η > 0 or a schedule.
         momentum: β in [0, 1).
         nesterov: use Nesterov's form. Then θ *is* the textbook's look-ahead point; :class:`Nesterov` has the
             textbook's two sequences.
         dampening: in [0, 1], ``"pytorch"`` only. With ``dampening=momentum`` the velocity is an exponential
             average of gradients: steps are 1 − β times as long.
-        **common: ``convention``, ``weight_decay``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``: see
-            :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range; ``nesterov`` without momentum or with dampening; ``dampening``
@@ -79,31 +74,19 @@ class SGD(Optimizer):
     initialization and momentum in deep learning", ICML 2013.
     """
 
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"learning_rate": 0.01},
-        "keras": {"learning_rate": 0.01},
-        "pytorch": {"learning_rate": 0.001},
-    }
+    learning_rate: Rate = Rate(default=0.01, pytorch=0.001)
+    momentum: float = fraction(default=0.0)
+    nesterov: bool = flag(default=False)
+    dampening: float = number(default=0.0, low=0.0, high=1.0)
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        dampening: float = 0.0,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.momentum = check_number("momentum", momentum, low=0.0, high=1.0, high_open=True)
-        self.dampening = check_number("dampening", dampening, low=0.0, high=1.0)
-        self.nesterov = bool(nesterov)
+    def set_up(self) -> None:
         if self.dampening and self.convention != "pytorch":
             raise ValueError(
-                f"dampening: got {dampening} in convention {self.convention!r}; expected 0 outside 'pytorch'"
+                f"dampening: got {self.dampening} in convention {self.convention!r}; expected 0 outside 'pytorch'"
             )
         if self.nesterov and (not self.momentum or self.dampening):
             raise ValueError(
-                f"nesterov: got True with momentum={momentum}, dampening={dampening}; "
+                f"nesterov: got True with momentum={self.momentum}, dampening={self.dampening}; "
                 "expected a momentum above 0 and no dampening"
             )
         self.slots = ("velocity",) if self.momentum else ()

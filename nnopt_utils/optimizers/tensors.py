@@ -15,29 +15,19 @@ class TensorOptimizer(Optimizer):
     r"""Base class of rules that need a layer's shape: ``update`` is called once a tensor, not once a block.
 
     ``theta``, ``gradient`` and the slots come in the tensor's own shape: (fan-in, fan-out) for weights, (fan-out,)
-    for biases. ``self.tensor`` is the tensor under way, with its name, shape and slice of θ. The tensors are those of
-    ``optimizer.layout``, which ``fit`` sets; without a layout θ is one vector.
+    for biases. ``self.place`` is the place of the tensor under way: its name, shape and slice of θ. The tensors are
+    those of ``optimizer.layout``, which ``fit`` sets; without a layout θ is one vector.
     """
 
-    tensor: Place
-
-    def tensors(self, shape: tuple[int, ...]) -> Sequence[Place]:
-        """Return the tensors that a θ of this shape consists of."""
+    def places(self, shape: tuple[int, ...]) -> Sequence[Place]:
+        """Return the places of the tensors that a θ of this shape consists of."""
         return self.layout or [Place("theta", shape, slice(0, math.prod(shape)))]
 
-    def _walk(self, theta: np.ndarray, gradient: np.ndarray) -> None:
-        for tensor in self.tensors(theta.shape):
-            self.tensor = tensor
-            self._update_part(tensor.of(theta), tensor.of(gradient), self._slots_of(tensor))
-
-    def _slots_of(self, tensor: Place) -> list[np.ndarray]:
-        return [tensor.of(self.state[name]) for name in self.slots]
-
-    def _check_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
-        super()._check_step(theta, gradient)
-        covered = [(t.where.start, t.where.stop) for t in self.tensors(theta.shape)]
-        if [0, *(stop for _, stop in covered)] != [*(start for start, _ in covered), theta.size]:
+    def _check_theta(self, theta: np.ndarray) -> None:
+        super()._check_theta(theta)
+        places = self.places(theta.shape)
+        if [0, *(p.where.stop for p in places)] != [*(p.where.start for p in places), theta.size]:
             raise ValueError(
-                f"layout: got tensors of {sum(t.size for t in self.tensors(theta.shape)):,} "
+                f"layout: got tensors of {sum(place.size for place in places):,} "
                 f"parameters; expected the layout of theta's {theta.size:,}, one tensor after the other"
             )

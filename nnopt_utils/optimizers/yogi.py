@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
 
-from nnopt_utils._validation import check_number
-from nnopt_utils.optimizers.base import Optimizer, Schedule
+from nnopt_utils.optimizers.base import Optimizer
+from nnopt_utils.optimizers.hyperparameters import Rate, flag, fraction, not_negative
 
 
 class Yogi(Optimizer):
@@ -32,8 +30,6 @@ class Yogi(Optimizer):
         epsilon: ε >= 0, beside √v; default 1e-3.
         initial_accumulator_value: v_0 >= 0; default 1e-6.
         bias_correction: multiply the step by √(1 − β₂ᵗ)/(1 − β₁ᵗ), as the authors' code does and Algorithm 2 does not.
-        **common: ``weight_decay`` (decoupled, × η), ``clipvalue``, ``clipnorm``, ``global_clipnorm``,
-            ``ema_momentum``, ``gradient_accumulation_steps``: see :class:`Optimizer`.
 
     Raises:
         ValueError: a value out of its range; a ``convention`` other than ``"paper"``.
@@ -56,24 +52,12 @@ class Yogi(Optimizer):
 
     slots = ("m", "v")
     conventions = ("paper",)
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {"paper": {"learning_rate": 0.01}}
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule | None = None,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-3,
-        initial_accumulator_value: float = 1e-6,
-        bias_correction: bool = False,
-        **common: Any,
-    ) -> None:
-        super().__init__(learning_rate, **common)
-        self.beta_1 = check_number("beta_1", beta_1, low=0.0, high=1.0, high_open=True)
-        self.beta_2 = check_number("beta_2", beta_2, low=0.0, high=1.0, high_open=True)
-        self.epsilon = check_number("epsilon", epsilon, low=0.0)
-        self.initial_accumulator_value = check_number("initial_accumulator_value", initial_accumulator_value, low=0.0)
-        self.bias_correction = bool(bias_correction)
+    learning_rate: Rate = Rate(default=0.01)
+    beta_1: float = fraction(default=0.9)
+    beta_2: float = fraction(default=0.999)
+    epsilon: float = not_negative(default=1e-3)
+    initial_accumulator_value: float = not_negative(default=1e-6)
+    bias_correction: bool = flag(default=False)
 
     def initial_state(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         return {"m": np.zeros_like(theta), "v": np.full_like(theta, self.initial_accumulator_value)}

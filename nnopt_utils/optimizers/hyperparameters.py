@@ -1,0 +1,137 @@
+"""Hyperparameters, declared once in the body of a class, with ranges that read like words.
+
+>>> memory = fraction(default=0.9, keras=0.95)
+>>> memory.checked("memory", None, "keras")
+0.95
+>>> memory.checked("memory", 1.0, "paper")
+Traceback (most recent call last):
+...
+ValueError: memory: got 1.0; expected a finite number >= 0 and < 1
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from inspect import Parameter
+from typing import Any
+
+from nnopt_utils._validation import (
+    check_choice,
+    check_fraction,
+    check_integer,
+    check_not_negative,
+    check_number,
+    check_positive,
+)
+
+Schedule = Callable[[int], float]
+
+
+class ByConvention:
+    """A default that is not the same in all conventions; printed in the signature."""
+
+    def __init__(self, default: Any, others: Mapping[str, Any]) -> None:
+        self.default, self.others = default, dict(others)
+
+    def __repr__(self) -> str:
+        others = ", ".join(f"{convention}: {value}" for convention, value in self.others.items())
+        return f"{self.default} ({others})"
+
+
+class Hyperparameter:
+    """One argument of a constructor: its default, by convention where they differ, and the check of its range.
+
+    Args:
+        check: takes name and value, returns the value to keep or raises.
+        default: ``None`` stands for "off" and is not checked.
+        kw_only: whether it is given by name only.
+        by_convention: the defaults of conventions that have another.
+    """
+
+    def __init__(
+        self, check: Callable[[str, Any], Any], default: Any, kw_only: bool, by_convention: Mapping[str, Any]
+    ) -> None:
+        self.check, self.default, self.kw_only, self.by_convention = check, default, kw_only, dict(by_convention)
+
+    def checked(self, name: str, given: Any, convention: str) -> Any:
+        """Return what was given, or the convention's default, if it is in the range."""
+        value = self.by_convention.get(convention, self.default) if given is None else given
+        return None if value is None else self.check(name, value)
+
+    def with_default(self, default: Any) -> Hyperparameter:
+        """The same argument with another default, the same in all conventions."""
+        return type(self)(self.check, default, self.kw_only, {})
+
+    def parameter(self, name: str) -> Parameter:
+        """How it looks in a signature."""
+        kind = Parameter.KEYWORD_ONLY if self.kw_only else Parameter.POSITIONAL_OR_KEYWORD
+        shown = ByConvention(self.default, self.by_convention) if self.by_convention else self.default
+        return Parameter(name, kind, default=shown)
+
+
+def fraction(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
+    """Declare a number x with 0 <= x < 1."""
+    return Hyperparameter(check_fraction, default, kw_only, by_convention)
+
+
+def positive(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
+    """Declare a number above 0."""
+    return Hyperparameter(check_positive, default, kw_only, by_convention)
+
+
+def not_negative(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
+    """Declare a number of at least 0."""
+    return Hyperparameter(check_not_negative, default, kw_only, by_convention)
+
+
+def number(*, default: Any, low: float = -math.inf, high: float = math.inf, **by_convention: Any) -> Any:
+    """Declare a number x with low <= x <= high."""
+    return Hyperparameter(lambda n, x: check_number(n, x, low=low, high=high), default, False, by_convention)
+
+
+def integer(*, default: Any, low: int, kw_only: bool = False) -> Any:
+    """Declare an integer of at least ``low``."""
+    return Hyperparameter(lambda n, x: check_integer(n, x, low=low), default, kw_only, {})
+
+
+def flag(*, default: bool) -> Any:
+    """Declare a switch."""
+    return Hyperparameter(lambda n, x: bool(x), default, False, {})
+
+
+def choice(*, default: str, options: Iterable[str], kw_only: bool = False) -> Any:
+    """Declare a name out of several."""
+    return Hyperparameter(lambda n, x: check_choice(n, x, options), default, kw_only, {})
+
+
+class Rate(Hyperparameter):
+    """The learning rate: a number above 0, or a schedule, from the number of finished steps to a rate."""
+
+    def __init__(self, *, default: Any = Parameter.empty, **by_convention: Any) -> None:
+        super().__init__(check_positive, default, False, by_convention)
+
+    def with_default(self, default: Any) -> Rate:
+        return Rate(default=default)
+
+    def checked(self, name: str, given: Any, convention: str) -> Any:
+        value = self.by_convention.get(convention, self.default) if given is None else given
+        return None if value is Parameter.empty else value  # ``__set__`` checks it
+
+    def __get__(self, optimizer: Any, owner: type) -> float:
+        return optimizer._rate
+
+    def __set__(self, optimizer: Any, value: float | Schedule) -> None:
+        rate = rate_at(value, max(optimizer.t - 1, 0))
+        schedule = value if callable(value) else None
+        vars(optimizer).update(learning_rate=schedule or rate, schedule=schedule, _rate=rate)
+
+
+def rate_at(value: Any, finished_steps: int) -> float:
+    """Return the rate that a number or a schedule gives after so many steps."""
+    if not callable(value):
+        return check_positive("learning_rate", value)
+    try:
+        return check_not_negative("learning_rate", value(finished_steps))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error} from the schedule {value!r} after {finished_steps} steps") from error
