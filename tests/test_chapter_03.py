@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from nnopt_utils.explorers.chapter_03 import error_signals, gradients_by_depth, graph_values, graph_walk, messages
 from nnopt_utils.gradients import central_difference
 from nnopt_utils.networks import MLP
-
-
-@pytest.fixture(autouse=True)
-def close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def texts(figure: Figure) -> list[str]:

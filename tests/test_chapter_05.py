@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from nnopt_utils.explorers.chapter_05 import CURVATURES, SAMPLE_VARIANCE, noise_cloud, predicted_floor
-
-
-@pytest.fixture(autouse=True)
-def close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def stationary_square(eta: float, curvature: float, variance: float, beta: float) -> float:
