@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import blocks, cold, fit, frameworks, imports, load, memory
-from benchmarks.timing import Figure, machine, table
+from benchmarks.timing import Measurement, as_markdown, machine
 
-SUBJECTS: dict[str, Callable[[bool], list[Figure]]] = {
+SUBJECTS: dict[str, Callable[[bool], list[Measurement]]] = {
     "import": imports.measure,
     "load": load.measure,
     "memory": memory.measure,
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.subjects or name in options.subjects
         for f in run(options.quick)
     ]
-    print(table(figures, judged=not options.quick))
+    print(as_markdown(figures, judged=not options.quick))
     absent = [package for package, version in about.items() if version == "not installed"]
     if absent:
         print(f"\nNot installed, so not compared: {', '.join(absent)} (pip install -e '.[bench]')")
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _report_targets(figures) if options.check else 0
 
 
-def _report_targets(figures: list[Figure]) -> int:
+def _report_targets(figures: list[Measurement]) -> int:
     """Print how many targets are reached and which are not; return 1 if one is not."""
     missed = [f for f in figures if f.target is not None and not f.met]
     print(f"\nTargets: {sum(f.met is True for f in figures)} met, {len(missed)} missed")

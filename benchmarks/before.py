@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.frameworks import RIVALS, worker
-from benchmarks.timing import ROOT, Figure, figure, interleaved, machine, table
+from benchmarks.timing import ROOT, Measurement, as_markdown, compared, interleaved, machine
 
 OURS = RIVALS[0]
 
@@ -29,7 +29,7 @@ def checkout(revision: str) -> Iterator[Path]:
             subprocess.run([*git, "remove", "--force", str(root)], check=True)
 
 
-def measure(revision: str, repeats: int = 21, n_samples: int = 55_000) -> list[Figure]:
+def measure(revision: str, repeats: int = 21, n_samples: int = 55_000) -> list[Measurement]:
     """Time both, epoch by epoch in turn, at batch sizes 32 and 128."""
     figures = []
     with checkout(revision) as root, ExitStack() as stack:
@@ -41,7 +41,7 @@ def measure(revision: str, repeats: int = 21, n_samples: int = 55_000) -> list[F
             times = interleaved({name: partial(ask, batch_size) for name, ask in workers.items()}, repeats)
             for name in workers:
                 what = f"an epoch of {n_samples:,}, Adam, batch {batch_size}: {name}"
-                figures.append(figure("before", what, times[name], "today", times["today"]))
+                figures.append(compared("before", what, times[name], "today", times["today"]))
     return figures
 
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     [revision] = sys.argv[1:] if arguments is None else arguments
     print(", ".join(f"{key}: {value}" for key, value in machine().items()), end="\n\n", flush=True)
-    print(table(measure(revision)))
+    print(as_markdown(measure(revision)))
 
 
 if __name__ == "__main__":

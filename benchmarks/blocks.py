@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.timing import Figure, at_least, figure, interleaved
+from benchmarks.timing import Measurement, at_least, compared, interleaved
 from nnopt_utils.optimizers import SGD, Adam, Optimizer
 
 SIZES = {55_050: 200, 1_000_000: 20, 20_000_000: 1}  # steps a repeat
@@ -21,7 +21,7 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
 TARGETS = {("Adam", 20_000_000, "textbook"): at_least(2.5)}
 
 
-def measure(quick: bool = False) -> list[Figure]:
+def measure(quick: bool = False) -> list[Measurement]:
     """Time steps of two rules at three sizes.
 
     *whole arrays*: the library's step with θ as its only block. *textbook*: the formula, a new array a line, which
@@ -36,7 +36,9 @@ def measure(quick: bool = False) -> list[Figure]:
                 for rival in ("whole arrays", "textbook"):
                     what = f"a step of {rule}, {n:,} parameters: {rival}"
                     target = TARGETS.get((rule, n, rival))
-                    figures.append(figure("blocks", what, per_step[rival], "blocks", per_step["blocks"], target=target))
+                    figures.append(
+                        compared("blocks", what, per_step[rival], "blocks", per_step["blocks"], target=target)
+                    )
     return figures
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.timing import Figure, at_most, figure, interleaved
+from benchmarks.timing import Measurement, at_most, compared, interleaved
 from nnopt_utils.datasets import load_mnist
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, Adam, Optimizer
@@ -24,7 +24,7 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
 TARGETS = {("Adam", 32): at_most(3.8), ("Adam", 128): at_most(2.5)}
 
 
-def measure(quick: bool = False) -> list[Figure]:
+def measure(quick: bool = False) -> list[Measurement]:
     """Time ``fit`` for three optimizers and two batch sizes.
 
     The first ratio is to the *floor*: 6 operations a weight and sample (2 forward, 4 backward; in the first layer
@@ -47,9 +47,9 @@ def measure(quick: bool = False) -> list[Figure]:
             for name in OPTIMIZERS:
                 what = f"an epoch of {n:,}, {name}, batch {batch_size}"
                 target = TARGETS.get((name, batch_size))
-                figures.append(figure("fit", what, times[name], "sgemm floor", times["floor"]))
+                figures.append(compared("fit", what, times[name], "sgemm floor", times["floor"]))
                 products = times["products"]
-                figures.append(figure("fit", what, times[name], "its matrix products alone", products, target=target))
+                figures.append(compared("fit", what, times[name], "its matrix products alone", products, target=target))
     return figures
 
 

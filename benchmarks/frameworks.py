@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from benchmarks.timing import ROOT, Figure, at_least, figure, interleaved, version
+from benchmarks.timing import ROOT, Measurement, at_least, compared, interleaved, version
 from nnopt_utils._quiet import QUIET
 
 # Theirs run with their defaults, whatever the shell sets, and where that may be better, with one thread, too.
@@ -54,7 +54,7 @@ RIVALS = [
 TARGETS = {("Keras, fit", 32): at_least(4.5), ("Keras, fit", 128): at_least(3.5)}
 
 
-def measure(quick: bool = False) -> list[Figure]:
+def measure(quick: bool = False) -> list[Measurement]:
     """Time an epoch of 784-64-64-10 with Adam at two batch sizes, each framework in a process of its own.
 
     The processes stay alive and take turns, epoch by epoch, so every ratio is one of epochs that ran one after the
@@ -70,7 +70,7 @@ def measure(quick: bool = False) -> list[Figure]:
             for name in workers:
                 what = f"an epoch of {n:,}, Adam, batch {batch_size}: {name}"
                 target = TARGETS.get((name, batch_size))
-                figures.append(figure("frameworks", what, times[name], "ours", times["ours"], target=target))
+                figures.append(compared("frameworks", what, times[name], "ours", times["ours"], target=target))
     return figures
 
 

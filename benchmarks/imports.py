@@ -7,18 +7,18 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.timing import ROOT, Figure, at_most, figure, interleaved
+from benchmarks.timing import ROOT, Measurement, at_most, compared, interleaved
 
 MODULES = ["numpy", "nnopt_utils", "nnopt_utils.training"]
 
 
-def measure(quick: bool = False) -> list[Figure]:
+def measure(quick: bool = False) -> list[Measurement]:
     """Time ``import`` of the package and of its largest module, beside that of NumPy alone."""
     functions: dict[str, Callable[[], float]] = {module: partial(import_seconds, module) for module in MODULES}
     times = interleaved(functions, repeats=1 if quick else 7)  # the warm-up fills the disk's cache
     targets = {"nnopt_utils": at_most(0.3, of="median", unit="s")}
     numpy = times["numpy"]
-    return [figure("import", f"import {m}", times[m], "import numpy", numpy, target=targets.get(m)) for m in MODULES]
+    return [compared("import", f"import {m}", times[m], "import numpy", numpy, target=targets.get(m)) for m in MODULES]
 
 
 def import_seconds(module: str) -> float:

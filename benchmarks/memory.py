@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.timing import ROOT, Figure, at_most, figure, interleaved
+from benchmarks.timing import ROOT, Measurement, at_most, compared, interleaved
 
 LOADING = """
 from nnopt_utils.datasets import load_mnist
@@ -33,7 +33,7 @@ print(peak_bytes())
 """
 
 
-def measure(quick: bool = False) -> list[Figure]:
+def measure(quick: bool = False) -> list[Measurement]:
     """Measure the peak of loading MNIST, training an epoch and evaluating, beside that of loading alone."""
     training = LOADING + TRAINING.format(batch_size=1024 if quick else 32)
     functions: dict[str, Callable[[], float]] = {
@@ -42,7 +42,7 @@ def measure(quick: bool = False) -> list[Figure]:
     }
     peaks = interleaved(functions, repeats=1 if quick else 3, warmups=0)
     what, target = "peak of load_mnist, fit with Adam, evaluate", at_most(1e9, of="median", unit="B")
-    return [figure("memory", what, peaks["training"], "load_mnist", peaks["loading"], unit="B", target=target)]
+    return [compared("memory", what, peaks["training"], "load_mnist", peaks["loading"], unit="B", target=target)]
 
 
 def peak_bytes() -> float:

@@ -24,7 +24,7 @@ COMPARED = ("keras", "torch", "jax", "scikit-learn")
 
 @dataclass(frozen=True)
 class Target:
-    """What a figure has to reach: a bound on its ratio, or on its median.
+    """What a measurement has to reach: a bound on its ratio, or on its median.
 
     >>> str(at_least(4.5)), str(at_most(0.3, of="median", unit="s"))
     ('ratio ≥ 4.5', 'median ≤ 300 ms')
@@ -54,7 +54,7 @@ def at_most(bound: float, of: str = "ratio", unit: str = "") -> Target:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measurement:
     """One line of the table: a time (or a size), and how it compares with another of the same run.
 
     Attributes:
@@ -141,7 +141,7 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
     return low, statistics.median(values), high
 
 
-def figure(
+def compared(
     subject: str,
     name: str,
     values: list[float],
@@ -150,22 +150,22 @@ def figure(
     *,
     unit: str = "s",
     target: Target | None = None,
-) -> Figure:
+) -> Measurement:
     """Sum up the repeats of one function, compared pair by pair with those of another.
 
-    >>> figure("toy", "slow", [2.0, 4.0], "fast", [1.0, 2.0]).ratio
+    >>> compared("toy", "slow", [2.0, 4.0], "fast", [1.0, 2.0]).ratio
     2.0
     """
     low, median, high = quartiles(values)
     ratio_low, ratio, ratio_high = quartiles([a / b for a, b in zip(values, other_values, strict=True)])
     spread = (median, low, high, len(values))
-    return Figure(subject, name, *spread, against, ratio, ratio_low, ratio_high, unit, target)
+    return Measurement(subject, name, *spread, against, ratio, ratio_low, ratio_high, unit, target)
 
 
-def table(figures: list[Figure], judged: bool = True) -> str:
+def as_markdown(figures: list[Measurement], judged: bool = True) -> str:
     """The figures as a Markdown table. Targets are ``judged`` where the sizes are those they are meant for.
 
-    >>> print(table([figure("toy", "slow", [2.0, 4.0], "fast", [1.0, 2.0], target=at_most(1.5))]))
+    >>> print(as_markdown([compared("toy", "slow", [2.0, 4.0], "fast", [1.0, 2.0], target=at_most(1.5))]))
     | subject | what | median | quartiles | ratio | quartiles | against | target |
     | :--- | :--- | ---: | ---: | ---: | ---: | :--- | :--- |
     | toy | slow | 3.00 s | 2.50 … 3.50 s | **2.00** | 2.00 … 2.00 | fast | ratio ≤ 1.5, **missed** |
@@ -179,7 +179,7 @@ def table(figures: list[Figure], judged: bool = True) -> str:
     return markdown(rows, right=[False, False, True, True, True, True, False, False])
 
 
-def _verdict(f: Figure, judged: bool) -> str:
+def _verdict(f: Measurement, judged: bool) -> str:
     if f.target is None:
         return ""
     return f"{f.target}, {'met' if f.met else '**missed**'}" if judged else str(f.target)

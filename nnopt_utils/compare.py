@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from nnopt_utils import optimizers
 from nnopt_utils._tables import aligned
-from nnopt_utils._validation import check_choice, check_integer, check_number
+from nnopt_utils._validation import check_integer, check_number
 from nnopt_utils.datasets import Dataset, DatasetError, load_mnist
 from nnopt_utils.keras_bridge import TWINS, import_keras, keras_twin
 from nnopt_utils.networks import MLP
@@ -32,7 +32,6 @@ from nnopt_utils.plotting.style import whole_numbers
 from nnopt_utils.training import DivergenceError, batches, fit
 
 LOCKSTEP = 200  # steps on equal batches; later, rounding has grown and tells nothing about the rules
-N_TRAINING = 55_000
 FIGURES = (".png", ".pdf", ".svg")
 OPTIMIZERS = {name.lower(): name for name in TWINS if hasattr(optimizers, name)}
 INTERRUPTED = 130
@@ -48,7 +47,7 @@ class Settings:
     learning_rate: float | None = None
     hidden: tuple[int, ...] = (64, 64)
     seed: int = 0
-    n_train: int = N_TRAINING
+    n_train: int = 55_000
     output: Path = Path("compare.png")
 
     @property
@@ -74,7 +73,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Run:
+class Training:
     """One training: validation accuracy after each epoch, seconds of each epoch, test accuracy."""
 
     val_accuracy: list[float]
@@ -87,8 +86,8 @@ class Comparison:
     """Both trainings, and the losses of the first steps on equal batches."""
 
     settings: Settings
-    numpy: Run
-    keras: Run
+    numpy: Training
+    keras: Training
     numpy_losses: np.ndarray
     keras_losses: np.ndarray
 
@@ -98,8 +97,8 @@ class Comparison:
         return np.abs(self.numpy_losses - self.keras_losses)
 
 
-def compare(settings: Settings) -> Comparison:
-    """Run both trainings.
+def train_both(settings: Settings) -> Comparison:
+    """Training both trainings.
 
     Raises:
         DatasetError: the images cannot be read.
@@ -122,7 +121,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _train_numpy(settings: Settings, data: Dataset, x: np.ndarray, y: np.ndarray) -> tuple[Run, list[float]]:
+def _train_numpy(settings: Settings, data: Dataset, x: np.ndarray, y: np.ndarray) -> tuple[Training, list[float]]:
     network = settings.new_network()
     history = fit(
         network,
@@ -135,7 +134,7 @@ def _train_numpy(settings: Settings, data: Dataset, x: np.ndarray, y: np.ndarray
     if history.interrupted:
         raise KeyboardInterrupt
     accuracy = network.evaluate(data.x_test, data.y_test).accuracy
-    return Run(history.val_accuracy, history.seconds, accuracy), history.step_losses
+    return Training(history.val_accuracy, history.seconds, accuracy), history.step_losses
 
 
 def _lockstep(settings: Settings, x: np.ndarray, y: np.ndarray) -> list[float]:
@@ -150,7 +149,7 @@ def _lockstep(settings: Settings, x: np.ndarray, y: np.ndarray) -> list[float]:
     return losses
 
 
-def _train_keras(settings: Settings, data: Dataset, x: np.ndarray, y: np.ndarray) -> Run:
+def _train_keras(settings: Settings, data: Dataset, x: np.ndarray, y: np.ndarray) -> Training:
     keras = import_keras()
     keras.utils.set_random_seed(settings.seed)
     model = keras_twin(settings.new_network(), settings.new_optimizer())
@@ -167,7 +166,7 @@ def _train_keras(settings: Settings, data: Dataset, x: np.ndarray, y: np.ndarray
             verbose=0,
         )
     accuracy = float(model.evaluate(data.x_test, data.y_test, verbose=0)[1])
-    return Run([float(value) for value in history.history["val_accuracy"]], clock.seconds, accuracy)
+    return Training([float(value) for value in history.history["val_accuracy"]], clock.seconds, accuracy)
 
 
 def _clock(bar: Any) -> Any:
@@ -255,45 +254,31 @@ def draw(comparison: Comparison) -> Figure:
 # -- the command -----------------------------------------------------------------------------------------------------
 
 
-def _integer(low: int, high: int | None = None) -> Any:
-    def parse(text: str) -> int:
+def _checked(convert: Callable[[str], Any], expected: str) -> Callable[[str], Any]:
+    """A type for argparse whose message says what was expected."""
+
+    def parse(text: str) -> Any:
         try:
-            return check_integer("", int(text), low=low, high=high)
+            return convert(text)
         except ValueError:
-            limit = f" and <= {high:,}" if high is not None else ""
-            raise argparse.ArgumentTypeError(f"got {text!r}; expected an integer >= {low}{limit}") from None
+            raise argparse.ArgumentTypeError(f"got {text!r}; expected {expected}") from None
 
     return parse
 
 
-def _rate(text: str) -> float:
-    try:
-        return check_number("", float(text), low=0.0, low_open=True)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"got {text!r}; expected a number > 0, such as 0.001") from None
+def _integer(low: int, high: int | None = None) -> Callable[[str], Any]:
+    limit = f" and <= {high:,}" if high is not None else ""
+    return _checked(lambda text: check_integer("", int(text), low=low, high=high), f"an integer >= {low}{limit}")
 
 
-def _optimizer(text: str) -> str:
-    try:
-        return check_choice("optimizer", text.lower(), OPTIMIZERS)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error).removeprefix("optimizer: ")) from None
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(check_integer("", int(width), low=1) for width in text.split(",")) if text.strip() else ()
 
 
-def _hidden(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(check_integer("", int(width), low=1) for width in text.split(",")) if text.strip() else ()
-    except ValueError:
-        message = f"got {text!r}; expected widths >= 1 with commas between, such as 64,64 (or '' for none)"
-        raise argparse.ArgumentTypeError(message) from None
-
-
-def _output(text: str) -> Path:
+def _figure_file(text: str) -> Path:
     path = Path(text).expanduser()
-    if path.suffix.lower() not in FIGURES:
-        raise argparse.ArgumentTypeError(f"got {text!r}; expected a file that ends in {', '.join(FIGURES)}")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
-        raise argparse.ArgumentTypeError(f"got {text!r}; expected a file in a folder that exists and can be written to")
+    if path.suffix.lower() not in FIGURES or not os.access(path.parent, os.W_OK) or path.is_dir():
+        raise ValueError
     return path
 
 
@@ -304,31 +289,36 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
         description="Train the same network on MNIST here and in Keras; print a table and draw a figure.",
         epilog=f"Optimizers: {', '.join(OPTIMIZERS)}; in Keras's convention, by default at Keras's default rate.",
     )
-    d = Settings()
-    add = parser.add_argument
-    add("--epochs", type=_integer(1), default=d.epochs, metavar="N", help="default %(default)s")
-    add("--batch-size", type=_integer(1), default=d.batch_size, metavar="N", help="default %(default)s")
-    add("--optimizer", type=_optimizer, default=d.optimizer, metavar="NAME", help="default %(default)s")
-    add("--learning-rate", type=_rate, default=None, metavar="RATE", help="default: the optimizer's in Keras")
-    add("--hidden", type=_hidden, default=d.hidden, metavar="N,N", help="widths of the hidden layers; default 64,64")
-    add("--seed", type=_integer(0), default=d.seed, metavar="N", help="default %(default)s")
-    add(
-        "--n-train",
-        type=_integer(1, N_TRAINING),
-        default=d.n_train,
-        metavar="N",
-        help="how many training images, the first ones; default %(default)s, all",
+    count, rate = (
+        _integer(1),
+        _checked(lambda text: check_number("", float(text), low=0.0, low_open=True), "a number > 0"),
     )
-    add("--output", type=_output, default=d.output, metavar="FILE", help="the figure; default %(default)s, here")
+    hidden = _checked(_widths, "widths >= 1 with commas between, such as 64,64 (or '' for none)")
+    output = _checked(_figure_file, f"a file that ends in {', '.join(FIGURES)}, in a folder that can be written to")
+    options = {
+        "epochs": (count, "N", "how often each image is seen"),
+        "batch_size": (count, "N", "images a step"),
+        "optimizer": (str.lower, "NAME", "one of those below"),
+        "learning_rate": (rate, "RATE", "by default that of the optimizer in Keras"),
+        "hidden": (hidden, "N,N", "widths of the hidden layers"),
+        "seed": (_integer(0), "N", "of weights and batches"),
+        "n_train": (_integer(1, Settings.n_train), "N", "how many training images, the first ones"),
+        "output": (output, "FILE", "the figure"),
+    }
+    for name, (kind, metavar, what) in options.items():
+        default = getattr(Settings, name)
+        choices = list(OPTIMIZERS) if name == "optimizer" else None
+        flag, text = f"--{name.replace('_', '-')}", what if default is None else f"{what}; default %(default)s"
+        parser.add_argument(flag, type=kind, choices=choices, default=default, metavar=metavar, help=text)
     return Settings(**vars(parser.parse_args(arguments)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status: 0, or 2 for anything that went wrong, or 130 for an interrupt."""
+    """Training the command; return its exit status: 0, or 2 for anything that went wrong, or 130 for an interrupt."""
     settings = parse(arguments)
     matplotlib.use("agg")
     try:
-        comparison = compare(settings)
+        comparison = train_both(settings)
         draw(comparison).savefig(settings.output, dpi=120)
     except (DatasetError, DivergenceError, ImportError, OSError) as error:
         print(f"python -m nnopt_utils compare: error: {error}", file=sys.stderr)

@@ -229,10 +229,10 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def examine(checks: dict[str, Check] | None = None) -> list[Finding]:
+def run_checks(checks: dict[str, Check] | None = None) -> list[Finding]:
     """Run every check. One that crashes gives a failing row that says how.
 
-    >>> examine({"luck": lambda: Finding("luck", "some", "any", True)})
+    >>> run_checks({"luck": lambda: Finding("luck", "some", "any", True)})
     [Finding(check='luck', found='some', needed='any', ok=True, fix='')]
     """
     findings: list[Finding] = []
@@ -278,7 +278,7 @@ def advice(findings: Sequence[Finding]) -> str:
 
 def main() -> int:
     """Print the table and the advice; return the exit status, 0 if all is well and 1 if anything needs a hand."""
-    findings = examine()
+    findings = run_checks()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not stop the doctor

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import __main__, blocks, cold, fit, frameworks, timing
 from benchmarks.__main__ import SUBJECTS, main
 from benchmarks.frameworks import Rival, worker
-from benchmarks.timing import Figure, at_least, at_most, figure, interleaved, machine, quartiles, table
+from benchmarks.timing import Measurement, as_markdown, at_least, at_most, compared, interleaved, machine, quartiles
 
 ROOT = Path(__file__).resolve().parent.parent
 MISSING = Rival("missing", "ours", "a-package-that-nobody-wrote")
@@ -21,7 +21,7 @@ MISSING = Rival("missing", "ours", "a-package-that-nobody-wrote")
 
 def toy(target=None, of=2.0):
     """A figure with the given ratio."""
-    return figure("toy", "slow", [of, of], "fast", [1.0, 1.0], target=target)
+    return compared("toy", "slow", [of, of], "fast", [1.0, 1.0], target=target)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_every_subject_reports(report):
 @pytest.mark.slow
 def test_every_figure_is_a_ratio_in_one_run(report):
     for content in report["figures"]:
-        f = Figure(**content)
+        f = Measurement(**content)
         assert f.name and f.against and f.repeats >= 1 and f.unit == ("B" if f.subject == "memory" else "s")
         assert 0 < f.low <= f.median <= f.high < math.inf
         assert 0 < f.ratio_low <= f.ratio <= f.ratio_high < math.inf
@@ -100,11 +100,11 @@ def test_check_fails_when_a_target_is_missed(monkeypatch, capsys):
 
 def test_targets():
     assert [toy(at_least(2.0)).met, toy(at_least(2.1)).met, toy().met] == [True, False, None]
-    memory = figure("s", "n", [5e8], "m", [1e8], unit="B", target=at_most(1e9, of="median", unit="B"))
+    memory = compared("s", "n", [5e8], "m", [1e8], unit="B", target=at_most(1e9, of="median", unit="B"))
     assert memory.met and memory.reached == "500 MB"
-    assert "| 500 MB | 500 … 500 MB | **5.00** | 5.00 … 5.00 | m | median ≤ 1.00 GB, met |" in table([memory])
-    assert "ratio ≥ 9, **missed** |" in table([toy(at_least(9))])
-    assert "ratio ≥ 9 |" in table([toy(at_least(9))], judged=False)
+    assert "| 500 MB | 500 … 500 MB | **5.00** | 5.00 … 5.00 | m | median ≤ 1.00 GB, met |" in as_markdown([memory])
+    assert "ratio ≥ 9, **missed** |" in as_markdown([toy(at_least(9))])
+    assert "ratio ≥ 9 |" in as_markdown([toy(at_least(9))], judged=False)
 
 
 def test_what_is_not_installed_is_said_and_left_out(monkeypatch, capsys):
@@ -172,17 +172,17 @@ def test_summary():
     assert quartiles([4.0]) == (4.0, 4.0, 4.0)
     assert quartiles([1.0, 2.0, 3.0, 4.0, 100.0]) == (2.0, 3.0, 4.0)
     # The median of the ratios, not the ratio of the medians.
-    summed = figure("s", "n", [1.0, 10.0, 6.0], "other", [1.0, 2.0, 3.0])
+    summed = compared("s", "n", [1.0, 10.0, 6.0], "other", [1.0, 2.0, 3.0])
     assert (summed.median, summed.ratio) == (6.0, 2.0)
     with pytest.raises(ValueError, match="zip"):
-        figure("s", "n", [1.0], "other", [1.0, 2.0])
+        compared("s", "n", [1.0], "other", [1.0, 2.0])
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(2.0, "2.00 s"), (0.25, "250 ms"), (0.0012, "1.20 ms"), (3.2e-6, "3.20 µs")]
 )
 def test_units(seconds, text):
-    assert f"| {text} |" in table([figure("s", "n", [seconds], "other", [1.0])])
+    assert f"| {text} |" in as_markdown([compared("s", "n", [seconds], "other", [1.0])])
 
 
 def test_examples_in_docstrings():

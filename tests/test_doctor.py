@@ -287,7 +287,7 @@ def test_jupyterlab_missing(hide, missing):
 
 
 def test_a_crashing_check_becomes_a_failing_row():
-    findings = doctor.examine({"disk": lambda: 1 / 0, "rest": lambda: [GOOD, BAD]})
+    findings = doctor.run_checks({"disk": lambda: 1 / 0, "rest": lambda: [GOOD, BAD]})
     assert findings[0].check == "disk" and not findings[0].ok
     assert findings[0].found == "ZeroDivisionError: division by zero"
     assert findings[1:] == [GOOD, BAD]

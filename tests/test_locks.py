@@ -26,13 +26,6 @@ def pinned(name: str) -> list[Requirement]:
     return [Requirement(line) for line in lines(name) if not line.startswith("-")]
 
 
-def test_the_doctor_asks_for_the_pythons_of_the_project():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["requires-python"] == f">=3.{OLDEST_PYTHON[1]},<3.{NEWEST_PYTHON[1] + 1}"
-    named = [item.split()[-1] for item in project["classifiers"] if "Python ::" in item]
-    assert named == PYTHONS
-
-
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_installs_the_course_first_and_pins_everything(name):
     assert lines(name)[0] == "-e ."

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.frameworks import Rival
-from benchmarks.timing import ROOT, Figure, at_least, figure, interleaved
+from benchmarks.timing import ROOT, Measurement, at_least, compared, interleaved
 
 # No script has the name of what it imports: Python would import the script.
 RIVALS = [
@@ -28,7 +28,7 @@ TARGETS = {
 }
 
 
-def measure(quick: bool = False) -> list[Figure]:
+def measure(quick: bool = False) -> list[Measurement]:
     """Time the scripts as processes, by turns, from start to end."""
     epochs = 1 if quick else 10
     functions = {rival.name: partial(seconds_of, rival, epochs) for rival in RIVALS if rival.is_installed}
@@ -37,7 +37,7 @@ def measure(quick: bool = False) -> list[Figure]:
     figures = []
     for name in functions:
         what = f"import, MNIST, {epochs} epoch{'s' if epochs > 1 else ''} at batch 32, test accuracy: {name}"
-        figures.append(figure("cold", what, times[name], "ours", times["ours"], target=TARGETS.get(name)))
+        figures.append(compared("cold", what, times[name], "ours", times["ours"], target=TARGETS.get(name)))
     return figures
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from nnopt_utils._tables import Table, as_text, is_number
 from nnopt_utils._validation import check_choice, check_number, describe
 
-# -- source ------------------------------------------------------------------------------------------------------------
+# -- source ----------------------------------------------------------------------------------------------------------
 
 
 class Source:
@@ -105,7 +105,7 @@ def _remove_docstring(
         lines[end] = None
 
 
-# -- tables ------------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------------------------
 
 
 def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], digits: int = 4) -> Table:
@@ -134,7 +134,7 @@ def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], digits: int = 4
     return Table([str(h) for h in headers], [[as_text(value, digits) for value in row] for row in rows], right)
 
 
-# -- against the literature --------------------------------------------------------------------------------------------
+# -- against the literature ------------------------------------------------------------------------------------------
 
 Kind = Literal["absolute", "relative", "at most", "at least", "range"]
 KINDS = ("absolute", "relative", "at most", "at least", "range")

@@ -59,7 +59,7 @@ class Results:
         """How many runs there are still to do."""
         return sum(map(len, self.spaces.values())) * len(self.seeds) - len(self.rows)
 
-    # -- settings --------------------------------------------------------------------------------------
+    # -- settings ----------------------------------------------------------------------------------------------------
 
     def settings(self, label: str, metric: str | None = None) -> list[SettingResult]:
         """Every setting of an optimizer that has all its seeds, in the order of its space."""
@@ -115,7 +115,7 @@ class Results:
                 names.append(name)
         return tuple(names)
 
-    # -- tables ----------------------------------------------------------------------------------------
+    # -- tables ------------------------------------------------------------------------------------------------------
 
     def summary(self) -> Records:
         """One row an optimizer: the setting chosen, its median and band, what was lost, the time to the target.
@@ -177,7 +177,7 @@ class Results:
             rows.append(row | median_times(runs, goal, self.task))
         return Records(rows, dict.fromkeys(COLUMNS, "never"))
 
-    # -- curves ----------------------------------------------------------------------------------------
+    # -- curves ------------------------------------------------------------------------------------------------------
 
     def curves(self, label: str, metric: str | None = None, setting: Setting | None = None) -> Curves:
         """A metric at every epoch, of the best setting or another."""
@@ -223,7 +223,7 @@ class Results:
         curve = self.rate_curve(label, metric)
         return robustness_of(curve, self.task.metrics[curve.metric], self.seeds, within)
 
-    # -- test data -------------------------------------------------------------------------------------
+    # -- test data ---------------------------------------------------------------------------------------------------
 
     def test(self, label: str, seeds: Iterable[int] | None = None, n_jobs: int = -1) -> SettingResult:
         """Train the chosen setting again and measure it on the test data: the first time these are looked at.
@@ -264,7 +264,7 @@ class Results:
         self._tests[label, chosen] = result
         return result
 
-    # -- looking at it ------------------------------------------------------------------------------
+    # -- looking at it -----------------------------------------------------------------------------------------------
 
     def _check(self, label: Any, metric: Any) -> str:
         check_choice("label", label, self.labels)

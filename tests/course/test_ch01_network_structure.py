@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -19,12 +16,6 @@ from nnopt_utils.course.ch01_network_structure.figures import (
 )
 from nnopt_utils.course.exercises.examine import examine
 from nnopt_utils.networks import MLP
-
-
-@pytest.fixture(autouse=True)
-def close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 @pytest.mark.parametrize("target", list(TARGETS))

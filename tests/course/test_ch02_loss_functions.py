@@ -9,18 +9,11 @@ import numpy as np
 import pytest
 
 matplotlib.use("agg")
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nnopt_utils.course.ch02_loss_functions.figures import fit_line, line_with_outlier, outlier_data, wrong_by
 from nnopt_utils.losses import huber, mean_absolute_error
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 def lines(ax: Axes) -> dict[str, tuple[np.ndarray, np.ndarray]]:

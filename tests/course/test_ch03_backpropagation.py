@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from nnopt_utils.course.ch03_backpropagation.figures import (
@@ -18,12 +15,6 @@ from nnopt_utils.course.ch03_backpropagation.figures import (
 )
 from nnopt_utils.gradients import central_difference
 from nnopt_utils.networks import MLP
-
-
-@pytest.fixture(autouse=True)
-def close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def texts(figure: Figure) -> list[str]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
@@ -17,12 +15,6 @@ from nnopt_utils.course.ch05_stochastic_gradient_descent.figures import (
     noise_cloud,
     predicted_floor,
 )
-
-
-@pytest.fixture(autouse=True)
-def close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def stationary_square(eta: float, curvature: float, variance: float, beta: float) -> float:

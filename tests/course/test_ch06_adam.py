@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 
 from nnopt_utils.course.ch06_adam.figures import CORRECTIONS, adam_on_a_valley, effective_step, step_lengths
 from nnopt_utils.optimizers import Adam
-
-
-@pytest.fixture(autouse=True)
-def close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def measured_steps(optimizer: Adam, gradient: float, count: int) -> np.ndarray:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -18,12 +16,6 @@ from nnopt_utils.experiments import Results
 from nnopt_utils.optimizers import newton_schulz
 
 TABLES = ("08_optimizers.jsonl", "08_defaults.jsonl")
-
-
-@pytest.fixture(autouse=True)
-def close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 class TestExplorer:

@@ -62,11 +62,11 @@ def coordinate_by_coordinate(
     return np.array(path)
 
 
-def _bowl_gradient(theta: np.ndarray) -> np.ndarray:
+def _bowl_gradient(theta):
     return np.array([[3.0, 1.0], [1.0, 2.0]]) @ theta
 
 
-def _wave_gradient(theta: np.ndarray) -> np.ndarray:
+def _wave_gradient(theta):
     return np.sin(theta) + 0.1 * theta.sum()
 
 
@@ -102,21 +102,21 @@ def best_constant_rate(eigenvalues: np.ndarray) -> tuple[float, float]:
     return 2 / (largest + smallest), (largest - smallest) / (largest + smallest)
 
 
-def _rate_one_over_l(eigenvalues: np.ndarray) -> tuple[float, float]:
+def _rate_one_over_l(eigenvalues):
     largest, smallest = float(np.max(eigenvalues)), float(np.min(eigenvalues))
     return 1 / largest, 1 - smallest / largest
 
 
-def _rate_from_mean(eigenvalues: np.ndarray) -> tuple[float, float]:
+def _rate_from_mean(eigenvalues):
     rate = 1 / float(np.mean(eigenvalues))
     return rate, float(np.max(np.abs(1 - rate * np.asarray(eigenvalues))))
 
 
-def _rate_at_the_limit(eigenvalues: np.ndarray) -> tuple[float, float]:
+def _rate_at_the_limit(eigenvalues):
     return 2 / float(np.max(eigenvalues)), 1.0
 
 
-def _order_trusted(eigenvalues: np.ndarray) -> tuple[float, float]:
+def _order_trusted(eigenvalues):
     first, last = float(eigenvalues[0]), float(eigenvalues[-1])
     return 2 / (first + last), (last - first) / (last + first)
 
@@ -133,18 +133,14 @@ def backtracking_step(
     return step
 
 
-def _any_decrease(
-    value_function: Callable[[np.ndarray], float], theta: np.ndarray, gradient: np.ndarray, first: float
-) -> float:
+def _any_decrease(value_function, theta, gradient, first):
     step, value = first, value_function(theta)
     while value_function(theta - step * gradient) >= value:
         step *= 0.5
     return step
 
 
-def _uphill_trial(
-    value_function: Callable[[np.ndarray], float], theta: np.ndarray, gradient: np.ndarray, first: float
-) -> float:
+def _uphill_trial(value_function, theta, gradient, first):
     step, value = first, value_function(theta)
     for _ in range(60):
         if value_function(theta + step * gradient) <= value - 1e-4 * step * float(gradient @ gradient):
@@ -153,26 +149,22 @@ def _uphill_trial(
     return step
 
 
-def _one_halving_too_many(
-    value_function: Callable[[np.ndarray], float], theta: np.ndarray, gradient: np.ndarray, first: float
-) -> float:
+def _one_halving_too_many(value_function, theta, gradient, first):
     return 0.5 * backtracking_step(value_function, theta, gradient, first)
 
 
-def _norm_not_squared(
-    value_function: Callable[[np.ndarray], float], theta: np.ndarray, gradient: np.ndarray, first: float
-) -> float:
+def _norm_not_squared(value_function, theta, gradient, first):
     step, value = first, value_function(theta)
     while value_function(theta - step * gradient) > value - 1e-4 * step * float(np.linalg.norm(gradient)):
         step *= 0.5
     return step
 
 
-def _bowl_value(theta: np.ndarray) -> float:
+def _bowl_value(theta):
     return 0.5 * float(theta @ (np.array([1.0, 30.0]) * theta))
 
 
-def _barely_lower(theta: np.ndarray) -> float:
+def _barely_lower(theta):
     """At step 1 from θ = 1 along g = 1 this falls by 1e-5 only: less than the share that is asked for."""
     return 1.0 if theta[0] > 0.9 else (1.0 - 1e-5 if theta[0] < 0.1 else 0.5)
 

@@ -30,12 +30,10 @@ def adagrad_cases() -> list[tuple]:
     ]
 
 
-def _adagrad_with(denominator: Any, new_v: Any = lambda v, g: v + g**2, sign: float = 1.0) -> Any:
+def _adagrad_with(denominator, new_v=lambda v, g: v + g**2, sign=1.0):
     """A wrong Adagrad: ``denominator(new v, old v, ε)`` and ``new_v(v, g)`` say where it goes wrong."""
 
-    def step(
-        theta: np.ndarray, gradient: np.ndarray, v: np.ndarray, learning_rate: float, epsilon: float
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def step(theta, gradient, v, learning_rate, epsilon):
         new = new_v(v, gradient)
         return theta - sign * learning_rate * gradient / denominator(new, v, epsilon), new
 
@@ -61,13 +59,11 @@ def rmsprop_cases() -> list[tuple]:
 
 
 def _rmsprop_with(
-    denominator: Any = lambda new, old, epsilon: np.sqrt(new + epsilon),
-    new_v: Any = lambda v, g, rho: rho * v + (1 - rho) * g**2,
-    sign: float = 1.0,
-) -> Any:
-    def step(
-        theta: np.ndarray, gradient: np.ndarray, v: np.ndarray, learning_rate: float, rho: float, epsilon: float
-    ) -> tuple[np.ndarray, np.ndarray]:
+    denominator=lambda new, old, epsilon: np.sqrt(new + epsilon),
+    new_v=lambda v, g, rho: rho * v + (1 - rho) * g**2,
+    sign=1.0,
+):
+    def step(theta, gradient, v, learning_rate, rho, epsilon):
         new = new_v(v, gradient, rho)
         return theta - sign * learning_rate * gradient / denominator(new, v, epsilon), new
 
@@ -123,25 +119,15 @@ def describe_adam_case(
 
 def _adam_with(
     *,
-    m_rule: Any = lambda m, g, b1, b2: b1 * m + (1 - b1) * g,
-    v_rule: Any = lambda v, g, b1, b2: b2 * v + (1 - b2) * g**2,
-    corrections: Any = lambda t, b1, b2: (1 - b1**t, 1 - b2**t),
-    move: Any = lambda theta, g, m, v, eta, epsilon: theta - eta * m / (np.sqrt(v) + epsilon),
-    returned: Any = lambda m, v, m_hat, v_hat: (m, v),
-) -> Any:
+    m_rule=lambda m, g, b1, b2: b1 * m + (1 - b1) * g,
+    v_rule=lambda v, g, b1, b2: b2 * v + (1 - b2) * g**2,
+    corrections=lambda t, b1, b2: (1 - b1**t, 1 - b2**t),
+    move=lambda theta, g, m, v, eta, epsilon: theta - eta * m / (np.sqrt(v) + epsilon),
+    returned=lambda m, v, m_hat, v_hat: (m, v),
+):
     """A wrong Adam: one of its five parts is replaced."""
 
-    def step(
-        theta: np.ndarray,
-        gradient: np.ndarray,
-        m: np.ndarray,
-        v: np.ndarray,
-        t: int,
-        learning_rate: float,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-    ) -> Step:
+    def step(theta, gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon):
         m = m_rule(m, gradient, beta_1, beta_2)
         v = v_rule(v, gradient, beta_1, beta_2)
         c1, c2 = (np.float64(c) for c in corrections(t, beta_1, beta_2))  # a quotient by 0 is no exception
@@ -151,17 +137,7 @@ def _adam_with(
     return step
 
 
-def _adam_keras_epsilon(
-    theta: np.ndarray,
-    gradient: np.ndarray,
-    m: np.ndarray,
-    v: np.ndarray,
-    t: int,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-) -> Step:
+def _adam_keras_epsilon(theta, gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon):
     m = beta_1 * m + (1 - beta_1) * gradient
     v = beta_2 * v + (1 - beta_2) * gradient**2
     rate = learning_rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
@@ -276,7 +252,7 @@ class Adam:
         theta[:], self.m, self.v = self.rule(theta, gradient, self.m, self.v, self.t, *self.constants)
 
 
-def _adam_class(rule: Any) -> type[Adam]:
+def _adam_class(rule):
     return type("Adam", (Adam,), {"rule": staticmethod(rule)})
 
 
@@ -383,21 +359,10 @@ def adamw_cases() -> list[tuple]:
     return [still, *((*case, 0.3) for case in adam_cases())]
 
 
-def _adamw_with(before: Any, after: Any = lambda moved, old, eta, decay: moved, rule: Any = adam_step) -> Any:
+def _adamw_with(before, after=lambda moved, old, eta, decay: moved, rule=adam_step):
     """A wrong AdamW: ``before(θ, g, η, λ)`` gives θ and g for Adam, ``after`` what is done to its result."""
 
-    def step(
-        theta: np.ndarray,
-        gradient: np.ndarray,
-        m: np.ndarray,
-        v: np.ndarray,
-        t: int,
-        learning_rate: float,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-        weight_decay: float,
-    ) -> Step:
+    def step(theta, gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon, weight_decay):
         start, slope = before(theta, gradient, learning_rate, weight_decay)
         moved, m, v = rule(start, slope, m, v, t, learning_rate, beta_1, beta_2, epsilon)
         return after(moved, theta, learning_rate, weight_decay), m, v
@@ -405,18 +370,7 @@ def _adamw_with(before: Any, after: Any = lambda moved, old, eta, decay: moved, 
     return step
 
 
-def _decay_divided(
-    theta: np.ndarray,
-    gradient: np.ndarray,
-    m: np.ndarray,
-    v: np.ndarray,
-    t: int,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-    weight_decay: float,
-) -> Step:
+def _decay_divided(theta, gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon, weight_decay):
     moved, m, v = adam_step(theta, gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon)
     return moved - learning_rate * weight_decay * theta / (np.sqrt(v / (1 - beta_2**t)) + epsilon), m, v
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from nnopt_utils.course.exercises import Exercise, Mistake
 
 Arrays = tuple[np.ndarray, ...]
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+
 
 # -- Lion ----------------------------------------------------------------------------------------------
 
@@ -28,10 +27,10 @@ def lion_step(
     return theta, beta_2 * m + (1 - beta_2) * gradient
 
 
-def _lion_cases() -> list[tuple]:
+def _lion_cases():
     generator = np.random.default_rng(8)
 
-    def vectors(size: int, memory: float) -> Arrays:
+    def vectors(size, memory):
         return generator.normal(size=size), generator.normal(size=size), memory * generator.normal(size=size)
 
     return [
@@ -41,103 +40,27 @@ def _lion_cases() -> list[tuple]:
     ]
 
 
-def _memory_first(
-    theta: np.ndarray,
-    gradient: np.ndarray,
-    m: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    weight_decay: float,
-) -> Arrays:
+def _memory_first(theta, gradient, m, learning_rate, beta_1, beta_2, weight_decay):
     m = beta_2 * m + (1 - beta_2) * gradient
     return theta - learning_rate * (np.sign(m) + weight_decay * theta), m
 
 
-def _mixed_after_memory(
-    theta: np.ndarray,
-    gradient: np.ndarray,
-    m: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    weight_decay: float,
-) -> Arrays:
+def _mixed_after_memory(theta, gradient, m, learning_rate, beta_1, beta_2, weight_decay):
     m = beta_2 * m + (1 - beta_2) * gradient
     return theta - learning_rate * (np.sign(beta_1 * m + (1 - beta_1) * gradient) + weight_decay * theta), m
 
 
-def _betas_swapped(
-    theta: np.ndarray,
-    gradient: np.ndarray,
-    m: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    weight_decay: float,
-) -> Arrays:
-    return lion_step(theta, gradient, m, learning_rate, beta_2, beta_1, weight_decay)
-
-
-def _one_memory(
-    theta: np.ndarray,
-    gradient: np.ndarray,
-    m: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    weight_decay: float,
-) -> Arrays:
-    return lion_step(theta, gradient, m, learning_rate, beta_1, beta_1, weight_decay)
-
-
-def _coupled_decay(
-    theta: np.ndarray,
-    gradient: np.ndarray,
-    m: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    weight_decay: float,
-) -> Arrays:
-    return lion_step(theta, gradient + weight_decay * theta, m, learning_rate, beta_1, beta_2, 0.0)
-
-
-def _decay_without_rate(
-    theta: np.ndarray,
-    gradient: np.ndarray,
-    m: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    weight_decay: float,
-) -> Arrays:
+def _decay_without_rate(theta, gradient, m, learning_rate, beta_1, beta_2, weight_decay):
     step, m = lion_step(theta, gradient, m, learning_rate, beta_1, beta_2, 0.0)
     return step - weight_decay * theta, m
 
 
-def _no_sign(
-    theta: np.ndarray,
-    gradient: np.ndarray,
-    m: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    weight_decay: float,
-) -> Arrays:
+def _no_sign(theta, gradient, m, learning_rate, beta_1, beta_2, weight_decay):
     direction = beta_1 * m + (1 - beta_1) * gradient
     return theta - learning_rate * (direction + weight_decay * theta), beta_2 * m + (1 - beta_2) * gradient
 
 
-def _sign_of_gradient(
-    theta: np.ndarray,
-    gradient: np.ndarray,
-    m: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    weight_decay: float,
-) -> Arrays:
+def _sign_of_gradient(theta, gradient, m, learning_rate, beta_1, beta_2, weight_decay):
     step = theta - learning_rate * (np.sign(gradient) + weight_decay * theta)
     return step, beta_2 * m + (1 - beta_2) * gradient
 
@@ -153,7 +76,7 @@ def adadelta_step(
     return theta - step, v, rho * u + (1 - rho) * step**2
 
 
-def _adadelta_cases() -> list[tuple]:
+def _adadelta_cases():
     generator = np.random.default_rng(80)
     theta, gradient = generator.normal(size=(2, 6))
     v, u = generator.uniform(0.01, 2.0, size=(2, 6))
@@ -163,55 +86,26 @@ def _adadelta_cases() -> list[tuple]:
     ]
 
 
-def _old_v(theta: np.ndarray, gradient: np.ndarray, v: np.ndarray, u: np.ndarray, rho: float, epsilon: float) -> Arrays:
+def _old_v(theta, gradient, v, u, rho, epsilon):
     step = np.sqrt(u + epsilon) / np.sqrt(v + epsilon) * gradient
     return theta - step, rho * v + (1 - rho) * gradient**2, rho * u + (1 - rho) * step**2
 
 
-def _epsilon_beside(
-    theta: np.ndarray, gradient: np.ndarray, v: np.ndarray, u: np.ndarray, rho: float, epsilon: float
-) -> Arrays:
-    v = rho * v + (1 - rho) * gradient**2
-    step = (np.sqrt(u) + epsilon) / (np.sqrt(v) + epsilon) * gradient
-    return theta - step, v, rho * u + (1 - rho) * step**2
+def _adadelta_with(factor):
+    """A wrong Adadelta: ``factor(u, v, ε)`` stands before the gradient."""
+
+    def step(theta, gradient, v, u, rho, epsilon):
+        v = rho * v + (1 - rho) * gradient**2
+        move = factor(u, v, epsilon) * gradient
+        return theta - move, v, rho * u + (1 - rho) * move**2
+
+    return step
 
 
-def _epsilon_below_only(
-    theta: np.ndarray, gradient: np.ndarray, v: np.ndarray, u: np.ndarray, rho: float, epsilon: float
-) -> Arrays:
-    v = rho * v + (1 - rho) * gradient**2
-    step = np.sqrt(u) / np.sqrt(v + epsilon) * gradient
-    return theta - step, v, rho * u + (1 - rho) * step**2
-
-
-def _no_roots(
-    theta: np.ndarray, gradient: np.ndarray, v: np.ndarray, u: np.ndarray, rho: float, epsilon: float
-) -> Arrays:
-    v = rho * v + (1 - rho) * gradient**2
-    step = (u + epsilon) / (v + epsilon) * gradient
-    return theta - step, v, rho * u + (1 - rho) * step**2
-
-
-def _upside_down(
-    theta: np.ndarray, gradient: np.ndarray, v: np.ndarray, u: np.ndarray, rho: float, epsilon: float
-) -> Arrays:
-    v = rho * v + (1 - rho) * gradient**2
-    step = np.sqrt(v + epsilon) / np.sqrt(u + epsilon) * gradient
-    return theta - step, v, rho * u + (1 - rho) * step**2
-
-
-def _u_of_gradients(
-    theta: np.ndarray, gradient: np.ndarray, v: np.ndarray, u: np.ndarray, rho: float, epsilon: float
-) -> Arrays:
+def _u_of_gradients(theta, gradient, v, u, rho, epsilon):
     v = rho * v + (1 - rho) * gradient**2
     step = np.sqrt(u + epsilon) / np.sqrt(v + epsilon) * gradient
     return theta - step, v, rho * u + (1 - rho) * gradient**2
-
-
-def _rho_swapped(
-    theta: np.ndarray, gradient: np.ndarray, v: np.ndarray, u: np.ndarray, rho: float, epsilon: float
-) -> Arrays:
-    return adadelta_step(theta, gradient, v, u, 1 - rho, epsilon)
 
 
 # -- warm-up and cosine --------------------------------------------------------------------------------
@@ -224,52 +118,31 @@ def warmup_cosine(step: int, learning_rate: float, warmup_steps: int, steps: int
     return learning_rate * (1 + np.cos(np.pi * share)) / 2
 
 
-def _all_rates(schedule: Callable[..., float], learning_rate: float, warmup_steps: int, steps: int) -> np.ndarray:
+def _all_rates(schedule, learning_rate, warmup_steps, steps):
     return np.array([float(schedule(step, learning_rate, warmup_steps, steps)) for step in range(steps + 4)])
 
 
-def _from_zero(step: int, learning_rate: float, warmup_steps: int, steps: int) -> float:
+def _from_zero(step, learning_rate, warmup_steps, steps):
     if step < warmup_steps:
         return learning_rate * step / warmup_steps
     return warmup_cosine(step, learning_rate, warmup_steps, steps)
 
 
-def _one_step_too_long(step: int, learning_rate: float, warmup_steps: int, steps: int) -> float:
+def _one_step_too_long(step, learning_rate, warmup_steps, steps):
     if step <= warmup_steps:
         return learning_rate * (step + 1) / warmup_steps
     return warmup_cosine(step, learning_rate, warmup_steps, steps)
 
 
-def _cosine_from_the_start(step: int, learning_rate: float, warmup_steps: int, steps: int) -> float:
-    if step < warmup_steps:
-        return learning_rate * (step + 1) / warmup_steps
-    return learning_rate * (1 + np.cos(np.pi * min(step / steps, 1.0))) / 2
+def _falling(fall):
+    """A wrong fall behind the right warm-up: ``fall(step, warmup_steps, steps)`` is the share of the top rate."""
 
+    def schedule(step, learning_rate, warmup_steps, steps):
+        if step < warmup_steps:
+            return learning_rate * (step + 1) / warmup_steps
+        return learning_rate * fall(step, warmup_steps, steps)
 
-def _never_zero(step: int, learning_rate: float, warmup_steps: int, steps: int) -> float:
-    if step < warmup_steps:
-        return learning_rate * (step + 1) / warmup_steps
-    return learning_rate * (1 + np.cos(np.pi * min((step - warmup_steps) / steps, 1.0))) / 2
-
-
-def _whole_wave(step: int, learning_rate: float, warmup_steps: int, steps: int) -> float:
-    if step < warmup_steps:
-        return learning_rate * (step + 1) / warmup_steps
-    share = min((step - warmup_steps) / (steps - warmup_steps), 1.0)
-    return learning_rate * (1 + np.cos(2 * np.pi * share)) / 2
-
-
-def _rises_again(step: int, learning_rate: float, warmup_steps: int, steps: int) -> float:
-    if step < warmup_steps:
-        return learning_rate * (step + 1) / warmup_steps
-    return learning_rate * (1 + np.cos(np.pi * (step - warmup_steps) / (steps - warmup_steps))) / 2
-
-
-def _no_half(step: int, learning_rate: float, warmup_steps: int, steps: int) -> float:
-    if step < warmup_steps:
-        return learning_rate * (step + 1) / warmup_steps
-    share = min((step - warmup_steps) / (steps - warmup_steps), 1.0)
-    return learning_rate * np.cos(np.pi * share)
+    return schedule
 
 
 # -- Newton–Schulz -------------------------------------------------------------------------------------
@@ -279,7 +152,7 @@ def newton_schulz(G: np.ndarray, steps: int) -> np.ndarray:
     return _newton_schulz(G / np.linalg.norm(G), steps)
 
 
-def _newton_schulz(X: np.ndarray, steps: int, coefficients: tuple[float, float, float] = NEWTON_SCHULZ) -> np.ndarray:
+def _newton_schulz(X, steps, coefficients=NEWTON_SCHULZ):
     a, b, c = coefficients
     for _ in range(steps):
         A = X @ X.T
@@ -287,37 +160,25 @@ def _newton_schulz(X: np.ndarray, steps: int, coefficients: tuple[float, float, 
     return X
 
 
-def _newton_schulz_cases() -> list[tuple]:
+def _newton_schulz_cases():
     generator = np.random.default_rng(800)
     wide, tall = generator.normal(size=(3, 5)), generator.normal(size=(4, 2))
     return [(np.array([[3.0, 1.0], [0.0, 0.2]]), 1), (wide, 2), (tall, 3)]
 
 
-def _by_spectral_norm(G: np.ndarray, steps: int) -> np.ndarray:
-    return _newton_schulz(G / np.linalg.norm(G, 2), steps)
-
-
-def _normalised_each_step(G: np.ndarray, steps: int) -> np.ndarray:
+def _normalised_each_step(G, steps):
     X = G
     for _ in range(steps):
         X = newton_schulz(X, 1)
     return X
 
 
-def _no_fifth_power(G: np.ndarray, steps: int) -> np.ndarray:
-    return _newton_schulz(G / np.linalg.norm(G), steps, (3.4445, -4.7750, 0.0))
-
-
-def _coefficients_reversed(G: np.ndarray, steps: int) -> np.ndarray:
-    return _newton_schulz(G / np.linalg.norm(G), steps, NEWTON_SCHULZ[::-1])
-
-
-def _all_plus(G: np.ndarray, steps: int) -> np.ndarray:
+def _all_plus(G, steps):
     with np.errstate(all="ignore"):
         return _newton_schulz(G / np.linalg.norm(G), steps, (3.4445, 4.7750, 2.0315))
 
 
-def _entry_by_entry(G: np.ndarray, steps: int) -> np.ndarray:
+def _entry_by_entry(G, steps):
     X = G / np.linalg.norm(G)
     a, b, c = NEWTON_SCHULZ
     for _ in range(steps):
@@ -325,7 +186,7 @@ def _entry_by_entry(G: np.ndarray, steps: int) -> np.ndarray:
     return X
 
 
-def _fourth_power(G: np.ndarray, steps: int) -> np.ndarray:
+def _fourth_power(G, steps):
     X = G / np.linalg.norm(G)
     a, b, c = NEWTON_SCHULZ
     for _ in range(steps):
@@ -334,7 +195,7 @@ def _fourth_power(G: np.ndarray, steps: int) -> np.ndarray:
     return X
 
 
-def _exact(G: np.ndarray, steps: int) -> np.ndarray:
+def _exact(G, steps):
     U, _, V = np.linalg.svd(G, full_matrices=False)
     return U @ V
 
@@ -351,7 +212,7 @@ def decades(rates: np.ndarray, accuracies: np.ndarray, within: float) -> float:
     return float(np.log10(rates[high] / rates[low]))
 
 
-def _decades_cases() -> list[tuple]:
+def _decades_cases():
     tenths = np.array([1e-4, 1e-3, 1e-2, 1e-1, 1.0])
     halves = np.array([1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1])
     return [
@@ -362,38 +223,17 @@ def _decades_cases() -> list[tuple]:
     ]
 
 
-def _good(accuracies: np.ndarray, floor: float) -> np.ndarray:
+def _good(accuracies, floor):
     return np.flatnonzero(np.asarray(accuracies) >= floor)
 
 
-def _with_gaps(rates: np.ndarray, accuracies: np.ndarray, within: float) -> float:
+def _with_gaps(rates, accuracies, within):
     good = _good(accuracies, np.max(accuracies) - within)
     return float(np.log10(rates[good[-1]] / rates[good[0]]))
 
 
-def _counted(rates: np.ndarray, accuracies: np.ndarray, within: float) -> float:
+def _counted(rates, accuracies, within):
     return float(len(_good(accuracies, np.max(accuracies) - within)))
-
-
-def _natural(rates: np.ndarray, accuracies: np.ndarray, within: float) -> float:
-    return decades(rates, accuracies, within) * float(np.log(10))
-
-
-def _ratio(rates: np.ndarray, accuracies: np.ndarray, within: float) -> float:
-    return 10 ** decades(rates, accuracies, within)
-
-
-def _all_tried(rates: np.ndarray, accuracies: np.ndarray, within: float) -> float:
-    return float(np.log10(rates[-1] / rates[0]))
-
-
-def _relative(rates: np.ndarray, accuracies: np.ndarray, within: float) -> float:
-    best = np.max(accuracies)
-    return decades(rates, accuracies, within * best)
-
-
-def _percent(rates: np.ndarray, accuracies: np.ndarray, within: float) -> float:
-    return decades(rates, accuracies, 100 * within)
 
 
 EXERCISES = [
@@ -450,12 +290,18 @@ EXERCISES = [
                 "The direction mixes the gradient with the old m. You updated m before, so the gradient counts twice.",
                 _mixed_after_memory,
             ),
-            Mistake("The β's are swapped: β₁ = 0.9 makes the direction, β₂ = 0.99 the memory.", _betas_swapped),
-            Mistake("The memory has a decay factor of its own, β₂; you used β₁ for both.", _one_memory),
+            Mistake(
+                "The β's are swapped: β₁ = 0.9 makes the direction, β₂ = 0.99 the memory.",
+                lambda theta, g, m, eta, b1, b2, decay: lion_step(theta, g, m, eta, b2, b1, decay),
+            ),
+            Mistake(
+                "The memory has a decay factor of its own, β₂; you used β₁ for both.",
+                lambda theta, g, m, eta, b1, b2, decay: lion_step(theta, g, m, eta, b1, b1, decay),
+            ),
             Mistake(
                 "Your weight decay goes through the sign, where its size is lost: that is L2. Decoupled decay is "
                 "subtracted beside the sign, η λ θ.",
-                _coupled_decay,
+                lambda theta, g, m, eta, b1, b2, decay: lion_step(theta, g + decay * theta, m, eta, b1, b2, 0.0),
             ),
             Mistake("The decay is multiplied by the learning rate too: η λ θ, not λ θ.", _decay_without_rate),
             Mistake("The sign is missing: every coordinate moves by exactly η, whatever the gradient.", _no_sign),
@@ -478,19 +324,25 @@ EXERCISES = [
             Mistake("You divided by the old v. The new squared gradient enters v first, then v divides.", _old_v),
             Mistake(
                 "ε stands inside both roots. Beside them the first step is much shorter: √ε is far larger than ε.",
-                _epsilon_beside,
+                _adadelta_with(lambda u, v, e: (np.sqrt(u) + e) / (np.sqrt(v) + e)),
             ),
             Mistake(
                 "Without ε above the line the first step is √0 = 0, so u stays 0 and θ never moves.",
-                _epsilon_below_only,
+                _adadelta_with(lambda u, v, e: np.sqrt(u) / np.sqrt(v + e)),
             ),
             Mistake(
                 "The roots are missing: u and v are averages of squares, so without roots the unit is wrong again.",
-                _no_roots,
+                _adadelta_with(lambda u, v, e: (u + e) / (v + e)),
             ),
-            Mistake("The quotient is upside down: long past steps make the step longer, so u is above.", _upside_down),
+            Mistake(
+                "The quotient is upside down: long past steps make the step longer, so u is above.",
+                _adadelta_with(lambda u, v, e: np.sqrt(v + e) / np.sqrt(u + e)),
+            ),
             Mistake("u is the average of squared steps. You averaged squared gradients, which is v.", _u_of_gradients),
-            Mistake("ρ and 1 − ρ are swapped: ρ = 0.95 is the share of the old average that is kept.", _rho_swapped),
+            Mistake(
+                "ρ and 1 − ρ are swapped: ρ = 0.95 is the share of the old average that is kept.",
+                lambda theta, g, v, u, rho, e: adadelta_step(theta, g, v, u, 1 - rho, e),
+            ),
         ],
         explanation="The quotient of two roots has the unit of θ over that of g, so the step has the unit of θ.",
     ),
@@ -518,15 +370,24 @@ EXERCISES = [
             ),
             Mistake(
                 "The cosine counts from step 0, so the rate jumps down where the warm-up ends. It begins there.",
-                _cosine_from_the_start,
+                _falling(lambda k, w, n: (1 + np.cos(np.pi * min(k / n, 1.0))) / 2),
             ),
             Mistake(
                 "The rate has not reached 0 at `steps`: the cosine has only steps − warmup_steps steps to fall.",
-                _never_zero,
+                _falling(lambda k, w, n: (1 + np.cos(np.pi * min((k - w) / n, 1.0))) / 2),
             ),
-            Mistake("That is a whole wave: down to 0 and up again. Half a wave is π.", _whole_wave),
-            Mistake("After `steps` the rate rises again: the share that is over must stop at 1.", _rises_again),
-            Mistake("The cosine itself goes down to −1. The rate is (1 + cos)/2 of its top.", _no_half),
+            Mistake(
+                "That is a whole wave: down to 0 and up again. Half a wave is π.",
+                _falling(lambda k, w, n: (1 + np.cos(2 * np.pi * min((k - w) / (n - w), 1.0))) / 2),
+            ),
+            Mistake(
+                "After `steps` the rate rises again: the share that is over must stop at 1.",
+                _falling(lambda k, w, n: (1 + np.cos(np.pi * (k - w) / (n - w))) / 2),
+            ),
+            Mistake(
+                "The cosine itself goes down to −1. The rate is (1 + cos)/2 of its top.",
+                _falling(lambda k, w, n: np.cos(np.pi * min((k - w) / (n - w), 1.0))),
+            ),
         ],
         explanation="It is Warmup(CosineDecay(learning_rate, steps - warmup_steps), warmup_steps) of the library.",
     ),
@@ -547,11 +408,17 @@ EXERCISES = [
             Mistake(
                 "You divided by the largest singular value, which needs an SVD. The Frobenius norm is never smaller "
                 "and costs nothing.",
-                _by_spectral_norm,
+                lambda G, steps: _newton_schulz(G / np.linalg.norm(G, 2), steps),
             ),
             Mistake("Divide by the norm once, before the first step, not at every step.", _normalised_each_step),
-            Mistake("The fifth power is missing: + c (X Xᵀ)² X.", _no_fifth_power),
-            Mistake("The coefficients are in the wrong order: a belongs to X itself.", _coefficients_reversed),
+            Mistake(
+                "The fifth power is missing: + c (X Xᵀ)² X.",
+                lambda G, steps: _newton_schulz(G / np.linalg.norm(G), steps, (*NEWTON_SCHULZ[:2], 0.0)),
+            ),
+            Mistake(
+                "The coefficients are in the wrong order: a belongs to X itself.",
+                lambda G, steps: _newton_schulz(G / np.linalg.norm(G), steps, NEWTON_SCHULZ[::-1]),
+            ),
             Mistake("b is negative: the cubic term pulls large singular values down.", _all_plus),
             Mistake(
                 "You took powers of the entries. X Xᵀ X is a product of matrices: `X @ X.T @ X`.",
@@ -582,14 +449,26 @@ EXERCISES = [
             Mistake(
                 "You counted rates. With another grid the same optimizer would look different: use log10.", _counted
             ),
-            Mistake("That is the natural logarithm; a decade is a factor of ten.", _natural),
-            Mistake("That is the ratio of the rates. Decades are its log10.", _ratio),
-            Mistake("That is the width of everything that was tried; `accuracies` is not used.", _all_tried),
+            Mistake(
+                "That is the natural logarithm; a decade is a factor of ten.",
+                lambda rates, accuracies, within: decades(rates, accuracies, within) * np.log(10),
+            ),
+            Mistake(
+                "That is the ratio of the rates. Decades are its log10.",
+                lambda rates, accuracies, within: 10 ** decades(rates, accuracies, within),
+            ),
+            Mistake(
+                "That is the width of everything that was tried; `accuracies` is not used.",
+                lambda rates, accuracies, within: np.log10(rates[-1] / rates[0]),
+            ),
             Mistake(
                 "You made the tolerance a share of the best accuracy. It is absolute: one percentage point is 0.01.",
-                _relative,
+                lambda rates, accuracies, within: decades(rates, accuracies, within * np.max(accuracies)),
             ),
-            Mistake("`within` is a share already: 0.01 is one percentage point. Do not multiply by 100.", _percent),
+            Mistake(
+                "`within` is a share already: 0.01 is one percentage point. Do not multiply by 100.",
+                lambda rates, accuracies, within: decades(rates, accuracies, 100 * within),
+            ),
         ],
         explanation="Results.robustness does the same, and reads the ends off the line between two rates.",
     ),

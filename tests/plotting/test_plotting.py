@@ -43,19 +43,10 @@ from nnopt_utils.training import minimize
 matplotlib.use("agg")
 
 # Small enough to differ when one thin line or one label does; antialiasing between processors is far below.
-image_test = pytest.mark.mpl_image_compare(
-    baseline_dir="baseline", style="default", tolerance=2, savefig_kwargs={"dpi": 64}, deterministic=True
-)
+image_test = pytest.mark.mpl_image_compare(style="default", tolerance=2, savefig_kwargs={"dpi": 64}, deterministic=True)
 
 
-@pytest.fixture(autouse=True)
-def no_figures_left():
-    plt.close("all")
-    yield
-    plt.close("all")
-
-
-# --- what is drawn: small stand-ins, so that a picture depends on plotting alone ------------------------------------
+# -- what is drawn: small stand-ins, so that a picture depends on plotting alone -------------------------------------
 
 
 @dataclass(frozen=True)
@@ -192,7 +183,7 @@ def test_picture(scene):
     return draw(scene)
 
 
-# --- text ----------------------------------------------------------------------------------------------------------
+# -- text ------------------------------------------------------------------------------------------------------------
 
 
 def text_boxes(figure: Figure) -> list[tuple[str, Any]]:
@@ -227,7 +218,7 @@ def test_no_text_overlaps_another_or_leaves_the_figure(scene):
             assert shared_width <= 1 or shared_height <= 1, f"{text!r} overlaps {other!r}"
 
 
-# --- side effects --------------------------------------------------------------------------------------------------
+# -- side effects ----------------------------------------------------------------------------------------------------
 
 TAKES_AX: dict[str, Any] = {
     "contours": lambda ax: plot_contours(Bowl(), ax),
@@ -331,7 +322,7 @@ def test_line_colours_differ_in_lightness():
     assert np.abs(np.diff(lightness)).min() > 0.05
 
 
-# --- the data drawn is the data given ------------------------------------------------------------------------------
+# -- the data drawn is the data given --------------------------------------------------------------------------------
 
 
 def by_label(ax: Axes) -> dict[str, Any]:
@@ -621,7 +612,7 @@ def test_a_long_label_is_wrapped_and_a_formula_is_not():
     assert legend_texts(ax) == ["a label that goes on and on\nand on", formula]
 
 
-# --- bad arguments -------------------------------------------------------------------------------------------------
+# -- bad arguments ---------------------------------------------------------------------------------------------------
 
 GOOD = descend(0.1)
 ONE_PARAMETER = Trajectory(np.zeros((3, 1)), np.zeros(3), np.zeros(3), False, "")

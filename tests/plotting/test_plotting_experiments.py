@@ -20,9 +20,7 @@ from nnopt_utils.training import DivergenceError
 
 matplotlib.use("agg")
 
-image_test = pytest.mark.mpl_image_compare(
-    baseline_dir="baseline", style="default", tolerance=2, savefig_kwargs={"dpi": 64}, deterministic=True
-)
+image_test = pytest.mark.mpl_image_compare(style="default", tolerance=2, savefig_kwargs={"dpi": 64}, deterministic=True)
 
 RATES = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
 

@@ -36,7 +36,7 @@ from nnopt_utils.optimizers import SGD, Optimizer
 from nnopt_utils.schedules import ExponentialDecay
 from nnopt_utils.training import DivergenceError, fit
 
-# --- a small task -----------------------------------------------------------------------------------------------------
+# -- a small task ----------------------------------------------------------------------------------------------------
 
 
 def blobs(seed: int = 0, n: int = 90) -> Dataset:
@@ -97,7 +97,7 @@ def recorded_task(values, **more) -> Task:
     return Task([2, 2], (x, y, x, y), epochs, batch_size=1, train=train, **more)
 
 
-# --- spaces -----------------------------------------------------------------------------------------------------------
+# -- spaces ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_grid_is_every_combination_of_the_lists():
@@ -175,7 +175,7 @@ def test_bad_spaces_say_what_is_wrong(make, error, message):
         make()
 
 
-# --- tasks ------------------------------------------------------------------------------------------------------------
+# -- tasks -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_run_is_the_fit_of_the_same_seed():
@@ -266,7 +266,7 @@ def test_an_optimizer_that_averages_is_judged_at_its_average():
     assert expected != network.evaluate(data.x_test, data.y_test).accuracy
 
 
-# --- budgets ----------------------------------------------------------------------------------------------------------
+# -- budgets ---------------------------------------------------------------------------------------------------------
 
 
 def test_unequal_budgets_are_refused():
@@ -292,7 +292,7 @@ def test_bad_searches_say_what_is_wrong(arguments, error, message):
         run(**arguments)
 
 
-# --- rows: diverged and failed runs too -------------------------------------------------------------------------------
+# -- rows: diverged and failed runs too ------------------------------------------------------------------------------
 
 
 def test_every_run_has_its_row_in_order():
@@ -339,7 +339,7 @@ def test_results_in_which_everything_is_lost_can_be_shown():
     assert results.robustness("Explosive").decades == 0
 
 
-# --- what follows from the rows ---------------------------------------------------------------------------------------
+# -- what follows from the rows --------------------------------------------------------------------------------------
 
 
 def test_quantiles_with_infinities():
@@ -471,7 +471,7 @@ def test_the_chosen_setting_is_measured_on_the_test_set_once():
         results.test("momentum", seeds=[1, 1])
 
 
-# --- the table on disk ------------------------------------------------------------------------------------------------
+# -- the table on disk -----------------------------------------------------------------------------------------------
 
 
 class Counted(Task):
@@ -611,7 +611,7 @@ def test_non_finite_numbers_are_not_written(tmp_path):
     assert results.rows[0]["val_accuracy"] is None and results.best("SGD").median == -math.inf
 
 
-# --- interruptions ----------------------------------------------------------------------------------------------------
+# -- interruptions ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("inside_fit", [True, False])
@@ -692,7 +692,7 @@ def test_a_real_search_on_two_processes_that_is_stopped(tmp_path, number):
         assert "Traceback" not in err and "cancelled" not in err
 
 
-# --- side by side -----------------------------------------------------------------------------------------------------
+# -- side by side ----------------------------------------------------------------------------------------------------
 
 
 def test_any_number_of_jobs_gives_the_same_rows(tmp_path):
@@ -729,7 +729,7 @@ def test_a_worker_that_dies_is_an_error_that_says_so(tmp_path):
     assert (tmp_path / "t.jsonl").read_text().count("\n") == 1
 
 
-# --- progress ---------------------------------------------------------------------------------------------------------
+# -- progress --------------------------------------------------------------------------------------------------------
 
 
 def test_a_bar_counts_the_runs(capsys, monkeypatch):
@@ -744,7 +744,7 @@ def test_a_bar_counts_the_runs(capsys, monkeypatch):
     assert capsys.readouterr().err == ""
 
 
-# --- the package ------------------------------------------------------------------------------------------------------
+# -- the package -----------------------------------------------------------------------------------------------------
 
 
 def test_every_metric_has_a_direction():

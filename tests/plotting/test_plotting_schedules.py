@@ -44,16 +44,7 @@ SCHEDULES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_figures_left():
-    plt.close("all")
-    yield
-    plt.close("all")
-
-
-@pytest.mark.mpl_image_compare(
-    baseline_dir="baseline", style="default", tolerance=2, savefig_kwargs={"dpi": 64}, deterministic=True
-)
+@pytest.mark.mpl_image_compare(style="default", tolerance=2, savefig_kwargs={"dpi": 64}, deterministic=True)
 def test_picture_schedule_panels():
     return plot_schedule_panels(SCHEDULES, steps=101)
 

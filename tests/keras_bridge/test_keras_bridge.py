@@ -18,7 +18,7 @@ from nnopt_utils.optimizers import SGD, Adam, GradientDescent
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("keras")]
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 KNOWN = [name for name in TWINS if hasattr(optimizers, name)]
 # Rates at which a small network learns, where Keras's default would hardly move it.
 RATES = {
