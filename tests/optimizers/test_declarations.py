@@ -105,7 +105,7 @@ def test_a_plain_default_is_checked_too():
     class Bad(Adam):
         beta_1 = 1.5
 
-    with pytest.raises(ValueError, match="beta_1: got 1.5"):
+    with pytest.raises(ValueError, match=r"beta_1: got 1.5"):
         Bad()
 
 

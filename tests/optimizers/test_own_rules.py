@@ -94,6 +94,16 @@ def test_without_super_everything_else_is_at_its_default():
     assert theta == pytest.approx(0.999)
 
 
+def test_without_super_all_of_it_may_be_asked_before_the_first_step():
+    optimizer = WithoutSuperOrRate()
+    assert optimizer.learning_rate == 0.001 and optimizer.get_state()["t"] == 0
+    other, theta = WithoutSuperOrRate(), np.ones(2)
+    assert other.evaluation_parameters(theta) is theta
+    optimizer.step(theta, np.ones(2))
+    other.set_state(optimizer.get_state())
+    assert other.t == 1 and other.beta_1 == 0.5
+
+
 def test_without_super_and_without_a_rate_says_what_to_write():
     class NoRate(Optimizer):
         def __init__(self, gamma):
