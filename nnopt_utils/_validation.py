@@ -181,8 +181,8 @@ def check_array(
 
 def check_finite(name: str, array: np.ndarray) -> None:
     """Raise if any value of ``array`` is NaN or infinite."""
-    # One dot product finds any, at the speed of the memory (and, as vdot, without a warning); only its own overflow needs
-    # the slower look.
+    # One dot product finds any, at the speed of the memory (vdot without a warning); only its own overflow needs the
+    # slower look.
     if array.dtype.kind == "f" and math.isfinite(np.vdot(array, array)):
         return
     bad = array.size - int(np.count_nonzero(np.isfinite(array)))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nnopt_utils._tables import aligned
-from nnopt_utils._validation import as_generator, check_finite, check_integer, check_number, describe
+from nnopt_utils._validation import as_generator, check_finite, check_integer, check_not_negative, describe
 
 MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 MNIST_BYTES = 11_490_519
@@ -173,7 +173,7 @@ def two_moons(n: int = 200, noise: float = 0.1, seed: int | np.random.Generator 
     Source: the set is known from scikit-learn's ``make_moons``; its rows come out in another order.
     """
     n = check_integer("n", n, low=2)
-    noise = check_number("noise", noise, low=0.0)
+    noise = check_not_negative("noise", noise)
     generator = as_generator(seed)
     y = np.repeat([0, 1], [n // 2, n - n // 2])
     t = np.concatenate([np.linspace(0, np.pi, n // 2), np.linspace(0, np.pi, n - n // 2)])
@@ -209,7 +209,7 @@ def gaussian_blobs(
     """
     n_classes = check_integer("n_classes", n_classes, low=2)
     n = check_integer("n", n, low=n_classes)
-    noise = check_number("noise", noise, low=0.0)
+    noise = check_not_negative("noise", noise)
     generator = as_generator(seed)
     y = np.arange(n) % n_classes
     angle = 2 * np.pi * y / n_classes
@@ -239,7 +239,7 @@ def sine_curve(n: int = 100, noise: float = 0.1, seed: int | np.random.Generator
         True
     """
     n = check_integer("n", n, low=1)
-    noise = check_number("noise", noise, low=0.0)
+    noise = check_not_negative("noise", noise)
     generator = as_generator(seed)
     x = generator.uniform(-np.pi, np.pi, size=(n, 1))
     return x, np.sin(x) + noise * generator.standard_normal((n, 1))

@@ -723,7 +723,7 @@ class Formula:
     def make(self) -> Any:
         """The optimizer, with generic values for everything that the page leaves open."""
         cls = self.optimizer
-        names = {n for c in cls.__mro__ if "__init__" in vars(c) for n in inspect.signature(c.__init__).parameters}
+        names = {*inspect.signature(cls).parameters}
         arguments = {name: value for name, value in GENERIC.items() if name in names}
         mentioned = set().union(*(symbols(right) for _, right in self.statements))
         for argument, value in GENERIC_WHERE_NAMED.items():

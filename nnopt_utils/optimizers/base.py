@@ -145,7 +145,7 @@ class Optimizer(State, Declared, ABC):
         ``fit`` validates there. After training, ``network.parameters = optimizer.evaluation_parameters(
         network.parameters)`` keeps them; to go on training afterwards, keep a copy of θ.
         """
-        return theta if self.ema_momentum is None or not self.t else self.state["average"].copy()
+        return theta if not self.t or self.ema_momentum is None else self.state["average"].copy()
 
     def _flush_denormals(self) -> None:
         """Set state that will soon be denormal to zero, as frameworks do.

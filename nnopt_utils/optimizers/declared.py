@@ -178,7 +178,7 @@ def _check_names(cls: type[Declared], given: Mapping[str, Any]) -> None:
     for wrong in given.keys() - cls.declared.keys():
         near = [name for name in FOREIGN.get(wrong.lower(), ()) if name in names]
         if wrong != "betas":
-            near = (near or difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.5))[:1]
+            near = (near or difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6))[:1]
         hint = f" (did you mean {' and '.join(near)}?)" if near else ""
         raise TypeError(
             f"{wrong}: got {describe(given[wrong])}, but {cls.__name__} has no such argument; "

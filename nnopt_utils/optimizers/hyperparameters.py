@@ -119,7 +119,11 @@ class Rate(Hyperparameter):
         return None if value is Parameter.empty else value  # ``__set__`` checks it
 
     def __get__(self, optimizer: Any, owner: type) -> float:
-        return optimizer._rate
+        try:
+            return optimizer._rate
+        except AttributeError:  # the __init__ of a subclass did not set it
+            optimizer.complete()
+            return optimizer._rate
 
     def __set__(self, optimizer: Any, value: float | Schedule) -> None:
         rate = rate_at(value, max(optimizer.t - 1, 0))

@@ -192,8 +192,9 @@ class ScheduleFreeAdamW(_ScheduleFree):
     Warning:
         In ``"paper"`` θ is not the result: judge and keep ``evaluation_parameters(theta)``. The paper's √(1 − β₂ᵗ)
         makes the first thousand steps weigh less. The authors' present code corrects v instead, as Keras does, and
-        weighs by the largest rate so far, as here. Keras 3.15 on TensorFlow recovers the old x with the *new* z, though its comment
-        says the old one: its x runs ahead by (1 − β₁)/β₁ of each step of z. The convention does what Keras does.
+        weighs by the largest rate so far, as here. Keras 3.15 on TensorFlow recovers the old x with the *new* z, though
+        its comment says the old one: its x runs ahead by (1 − β₁)/β₁ of each step of z. The convention does what Keras
+        does.
 
     Source: A. Defazio et al., "The road less scheduled", NeurIPS 2024, Algorithm 1.
     """

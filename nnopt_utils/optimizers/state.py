@@ -48,7 +48,7 @@ class State:
     this_step: dict[str, float]
     layout: Sequence[Place] | None
     learning_rate: Any
-    schedule: Schedule | None
+    schedule: Schedule | None = None
     _shape: tuple[int, ...] | None
     _cut: Cut | None = None
     _is_proven: bool = False
@@ -77,7 +77,7 @@ class State:
         self._shape = theta.shape
 
     def _shared_slots(self) -> list[str]:
-        return [name for name, argument in SHARED.items() if getattr(self, argument) is not None]
+        return [name for name, argument in SHARED.items() if getattr(self, argument, None) is not None]
 
     def get_state(self) -> dict[str, Any]:
         """Return copies of all that a later ``set_state`` needs to go on exactly from here."""

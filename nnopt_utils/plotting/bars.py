@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from nnopt_utils._validation import check_choice, check_number, describe
+from nnopt_utils._validation import check_choice, check_not_negative, check_number, describe
 from nnopt_utils.plotting.style import COLOURS, check_labelled, own_or_new, styled
 
 
@@ -50,7 +50,7 @@ def plot_bars(
     spread = dict.fromkeys(numbers, 0.0)
     for label, error in check_labelled("errors", errors, "a number >= 0").items() if errors else ():
         check_choice("errors", label, numbers)
-        spread[label] = check_number(f"errors[{label!r}]", error, low=0.0)
+        spread[label] = check_not_negative(f"errors[{label!r}]", error)
     texts = [_text(value_format, number) for number in numbers.values()]
     ax = own_or_new(ax, width=7.0, height=0.42 * len(numbers) + 1.0)
     widths, half = np.array(list(numbers.values())), np.array(list(spread.values()))

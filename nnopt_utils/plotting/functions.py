@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nnopt_utils._validation import check_array, check_number, describe
+from nnopt_utils._validation import check_array, check_positive, describe
 from nnopt_utils.activations import get_activation
 from nnopt_utils.plotting.style import (
     COLOURS,
@@ -44,7 +44,7 @@ def plot_activation(activation: Any, ax: Axes | None = None, reach: float = 5.0)
         >>> plot_activation("relu").get_title()
         'relu'
     """
-    check_number("reach", reach, low=0.0, low_open=True)
+    check_positive("reach", reach)
     activation = _check_activation(activation)
     ax = own_or_new(ax, width=6.5, height=3.6)
     _draw_activation(activation, ax, reach)
@@ -70,7 +70,7 @@ def plot_activations(names: Iterable[Any], reach: float = 5.0) -> Figure:
         >>> [ax.get_title() for ax in plot_activations(["sigmoid", "tanh"]).axes]
         ['sigmoid', 'tanh']
     """
-    check_number("reach", reach, low=0.0, low_open=True)
+    check_positive("reach", reach)
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise TypeError(f"names: got {describe(names)}; expected a list of names, such as ['relu', 'tanh']")
     activations = [_check_activation(name) for name in names]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from nnopt_utils._validation import check_array, check_choice, check_number, describe
+from nnopt_utils._validation import check_array, check_choice, check_not_negative, check_number, describe
 from nnopt_utils.history import History, Trajectory
 from nnopt_utils.plotting.style import (
     GREY,
@@ -64,7 +64,7 @@ def plot_convergence(
     rates = {} if not predicted else check_labelled("predicted", predicted, "a factor >= 0")
     for label, rate in rates.items():
         check_choice("predicted", label, errors)
-        check_number(f"predicted[{label!r}]", rate, low=0.0)
+        check_not_negative(f"predicted[{label!r}]", rate)
     ax = own_or_new(ax, width=7.5)
     for index, (label, error) in enumerate(errors.items()):
         colour, _, marker = look(index)

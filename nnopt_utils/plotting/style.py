@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from nnopt_utils._validation import check_integer, check_number, describe
+from nnopt_utils._validation import check_integer, check_positive, describe
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -150,8 +150,8 @@ def new_figure(
         width = 7.0 if columns == 1 else min(4.5 * columns, 13.0)
     if height is None:
         height = 4.2 * rows
-    check_number("width", width, low=0.0, low_open=True)
-    check_number("height", height, low=0.0, low_open=True)
+    check_positive("width", width)
+    check_positive("height", height)
     with style():
         figure, axes = plt.subplots(rows, columns, figsize=(width, height), sharex=sharex, sharey=sharey)
         for ax in np.ravel(axes):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils._validation import check_number
+from nnopt_utils._validation import check_number, check_positive
 from nnopt_utils.problems.base import Domain, Problem
 
 
@@ -116,7 +116,7 @@ class Rosenbrock(Surface):
 
     def __init__(self, a: float = 1.0, b: float = 100.0) -> None:
         self.a = check_number("a", a)
-        self.b = check_number("b", b, low=0.0, low_open=True)
+        self.b = check_positive("b", b)
         width, height = 2 * max(1.0, abs(self.a)), 3 * max(1.0, self.a**2)
         super().__init__(
             start=(-1.2, 1.0),

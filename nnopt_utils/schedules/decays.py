@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils._validation import check_integer, check_number, describe
+from nnopt_utils._validation import check_integer, check_not_negative, check_number, check_positive, describe
 from nnopt_utils.schedules.shapes import SHAPES
 
 
@@ -28,7 +28,7 @@ class Constant:
     learning_rate: float
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, low=0.0, low_open=True)
+        check_positive("learning_rate", self.learning_rate)
 
     def __call__(self, step: int) -> float:
         check_integer("step", step, low=0)
@@ -59,7 +59,7 @@ class StepDecay:
     every: int
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, low=0.0, low_open=True)
+        check_positive("learning_rate", self.learning_rate)
         check_number("factor", self.factor, low=0.0, high=1.0, low_open=True)
         check_integer("every", self.every, low=1)
 
@@ -98,7 +98,7 @@ class PiecewiseConstant:
             low = 1 if index == 0 else boundaries[index - 1] + 1
             check_integer(f"boundaries[{index}]", boundary, low=low)
         for index, value in enumerate(values):
-            check_number(f"values[{index}]", value, low=0.0, low_open=True)
+            check_positive(f"values[{index}]", value)
         if len(values) != len(boundaries) + 1:
             raise ValueError(
                 f"values: got {len(values)} rates; expected {len(boundaries) + 1}, one more than boundaries"
@@ -134,7 +134,7 @@ class ExponentialDecay:
     steps: int
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, low=0.0, low_open=True)
+        check_positive("learning_rate", self.learning_rate)
         check_number("factor", self.factor, low=0.0, high=1.0, low_open=True)
         check_integer("steps", self.steps, low=1)
 
@@ -167,8 +167,8 @@ class InverseTimeDecay:
     decay: float
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, low=0.0, low_open=True)
-        check_number("decay", self.decay, low=0.0)
+        check_positive("learning_rate", self.learning_rate)
+        check_not_negative("decay", self.decay)
 
     def __call__(self, step: int) -> float:
         check_integer("step", step, low=0)
@@ -207,10 +207,10 @@ class PolynomialDecay:
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        rate = check_number("learning_rate", self.learning_rate, low=0.0, low_open=True)
+        rate = check_positive("learning_rate", self.learning_rate)
         check_integer("steps", self.steps, low=1)
         check_number("end_learning_rate", self.end_learning_rate, low=0.0, high=rate)
-        check_number("power", self.power, low=0.0, low_open=True)
+        check_positive("power", self.power)
 
     def __call__(self, step: int) -> float:
         check_integer("step", step, low=0)
@@ -243,7 +243,7 @@ class CosineDecay:
     alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, low=0.0, low_open=True)
+        check_positive("learning_rate", self.learning_rate)
         check_integer("steps", self.steps, low=1)
         check_number("alpha", self.alpha, low=0.0, high=1.0)
 

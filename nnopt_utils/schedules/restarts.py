@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nnopt_utils._validation import check_choice, check_integer, check_number
+from nnopt_utils._validation import check_choice, check_integer, check_number, check_positive
 from nnopt_utils.schedules.shapes import SHAPES
 
 
@@ -47,7 +47,7 @@ class CosineRestarts:
     alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, low=0.0, low_open=True)
+        check_positive("learning_rate", self.learning_rate)
         check_integer("steps", self.steps, low=1)
         check_number("t_mul", self.t_mul, low=1.0)
         check_number("m_mul", self.m_mul, low=0.0, high=1.0, low_open=True)
@@ -110,7 +110,7 @@ class OneCycle:
     anneal: str = "cosine"
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, low=0.0, low_open=True)
+        check_positive("learning_rate", self.learning_rate)
         check_integer("steps", self.steps, low=2)
         check_number("pct_start", self.pct_start, low=0.0, high=1.0)
         check_number("div_factor", self.div_factor, low=1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nnopt_utils._validation import check_choice, check_integer, check_number, describe
+from nnopt_utils._validation import check_choice, check_integer, check_number, check_positive, describe
 from nnopt_utils.schedules.shapes import SHAPES
 
 
@@ -33,7 +33,7 @@ class LinearWarmup:
     steps: int
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, low=0.0, low_open=True)
+        check_positive("learning_rate", self.learning_rate)
         check_integer("steps", self.steps, low=1)
 
     def __call__(self, step: int) -> float:
@@ -121,7 +121,7 @@ class WarmupStableDecay:
     alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, low=0.0, low_open=True)
+        check_positive("learning_rate", self.learning_rate)
         steps = check_integer("steps", self.steps, low=1)
         warmup_steps = check_integer("warmup_steps", self.warmup_steps, low=0, high=steps)
         check_integer("decay_steps", self.decay_steps, low=0)

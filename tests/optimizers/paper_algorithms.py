@@ -383,6 +383,26 @@ def muon_matrix(
     return np.array(path)
 
 
+def muon(
+    tensors: Tensors, gradients: Sequence[Tensors], rates: Path, nesterov: bool = True, decay: float = 0.0
+) -> np.ndarray:
+    """Jordan et al. 2024: hidden matrices by their rule with momentum 0.95; vectors and the last matrix by Adam.
+
+    That is AdamW with β₂ = 0.95, and here with half the rate and ε = 1e-8.
+    """
+    last = max(i for i, x in enumerate(tensors) if x.ndim == 2)
+    paths = []
+    for i, x in enumerate(tensors):
+        steps = [step[i] for step in gradients]
+        if x.ndim == 2 and i != last:
+            paths.append(muon_matrix(x, steps, rates, 0.95, nesterov, decay))
+        else:
+            columns = zip(x.ravel(), np.array([g.ravel() for g in steps]).T, strict=True)
+            half = [rate / 2 for rate in rates]
+            paths.append(np.array([adam(w, column, half, 0.9, 0.95, 1e-8, decay) for w, column in columns]).T)
+    return np.hstack(paths)
+
+
 # --- all of θ -------------------------------------------------------------------------------------------------------
 
 
@@ -435,7 +455,13 @@ def schedule_free_adamw(
 
 
 def d_adapt_sgd(
-    start: np.ndarray, gradients: np.ndarray, rates: Path, d0: float, momentum: float, factor: float, decay: float
+    start: np.ndarray,
+    gradients: np.ndarray,
+    rates: Path,
+    d0: float,
+    momentum: float = 0.0,
+    factor: float = 1.0,
+    decay: float = 0.0,
 ) -> tuple[np.ndarray, Path]:
     """Defazio and Mishchenko 2023, SGD with D-Adaptation: λ_k = d_k γ_k / ‖g_0‖, x = β x + (1 − β) z.
 

@@ -1,9 +1,9 @@
-"""Record trajectories of ``torch.optim``: the golden file that ``tests/test_optimizers_pytorch.py`` reads.
+"""Record trajectories of ``torch.optim``: the golden file that ``tests/optimizers/test_pytorch.py`` reads.
 
 PyTorch is no dependency of this project. To record anew, install it somewhere else::
 
     python -m venv /tmp/torch && /tmp/torch/bin/pip install torch==2.13.0 numpy
-    /tmp/torch/bin/python tests/golden/record_pytorch.py
+    /tmp/torch/bin/python tests/optimizers/record_pytorch.py
 
 The file holds the start, the gradient of every step, the settings of each case as JSON, and θ after a few steps. θ is
 that of a small network, 4-6-3-2, in the order of ``MLP.layout``; PyTorch sees each weight matrix transposed, as its
@@ -19,67 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cases import PYTORCH
 
 HERE = Path(__file__).parent
-FILE = HERE / "pytorch_optimizers.npz"
+FILE = HERE / "pytorch.npz"
 LAYER_SIZES = [4, 6, 3, 2]
 STEPS, SEED = 200, 20
 KEPT_STEPS = [1, 2, 10, 100, 101, 130, 200]
 RATE_CHANGE = 100  # after so many steps each case goes on with a tenth of its rate
-
-# (optimizer, its arguments in PyTorch's names). "clip_norm" and "clip_value" are the training loop's, "dtype" is
-# that of θ, "adamw" are arguments of the AdamW that Muon leaves vectors and the output layer to, and "bfloat16" says
-# whether Newton–Schulz runs in it, as released, or in θ's own type.
-CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "sgd": ("SGD", {"lr": 0.01}),
-    "sgd_default_rate": ("SGD", {"momentum": 0.5}),
-    "sgd_momentum": ("SGD", {"lr": 0.01, "momentum": 0.9}),
-    "sgd_nesterov": ("SGD", {"lr": 0.01, "momentum": 0.9, "nesterov": True}),
-    "sgd_dampening": ("SGD", {"lr": 0.01, "momentum": 0.8, "dampening": 0.4}),
-    "sgd_decay": ("SGD", {"lr": 0.01, "weight_decay": 0.1}),
-    "sgd_momentum_decay": ("SGD", {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.1}),
-    "sgd_nesterov_decay": ("SGD", {"lr": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
-    "sgd_clip_norm": ("SGD", {"lr": 0.01, "momentum": 0.9, "clip_norm": 2.0}),
-    "sgd_clip_value": ("SGD", {"lr": 0.01, "momentum": 0.9, "clip_value": 0.5}),
-    "rmsprop": ("RMSprop", {}),
-    "rmsprop_centered": ("RMSprop", {"lr": 0.003, "centered": True}),
-    "rmsprop_momentum": ("RMSprop", {"lr": 0.003, "alpha": 0.9, "momentum": 0.8}),
-    "rmsprop_all": ("RMSprop", {"lr": 0.001, "centered": True, "momentum": 0.8, "weight_decay": 0.05}),
-    "rmsprop_clip_norm": ("RMSprop", {"lr": 0.003, "clip_norm": 2.0}),
-    "rmsprop_float64": ("RMSprop", {"lr": 0.003, "momentum": 0.8, "dtype": "float64"}),
-    "adagrad": ("Adagrad", {}),
-    "adagrad_decay": ("Adagrad", {"lr": 0.1, "weight_decay": 0.1}),
-    "adagrad_start": ("Adagrad", {"lr": 0.1, "initial_accumulator_value": 0.2}),
-    "adadelta": ("Adadelta", {}),
-    "adadelta_decay": ("Adadelta", {"lr": 0.5, "rho": 0.95, "weight_decay": 0.1}),
-    "adam": ("Adam", {}),
-    "adam_decay": ("Adam", {"lr": 0.01, "weight_decay": 0.1}),
-    "adam_betas": ("Adam", {"lr": 0.01, "betas": [0.8, 0.99], "eps": 1e-6}),
-    "adam_clip_norm": ("Adam", {"lr": 0.01, "clip_norm": 2.0}),
-    "adam_float64": ("Adam", {"lr": 0.01, "weight_decay": 0.1, "dtype": "float64"}),
-    "amsgrad": ("Adam", {"lr": 0.01, "amsgrad": True}),
-    "amsgrad_decay": ("Adam", {"lr": 0.01, "amsgrad": True, "weight_decay": 0.1}),
-    "adamw": ("AdamW", {}),
-    "adamw_decay": ("AdamW", {"lr": 0.01, "weight_decay": 0.3}),
-    "adamw_amsgrad": ("AdamW", {"lr": 0.003, "amsgrad": True}),
-    "adamax": ("Adamax", {}),
-    "adamax_large_eps": ("Adamax", {"lr": 0.05, "eps": 0.5}),
-    "adamax_decay": ("Adamax", {"lr": 0.01, "weight_decay": 0.1}),
-    "nadam": ("NAdam", {}),
-    "nadam_decay": ("NAdam", {"lr": 0.01, "weight_decay": 0.1}),
-    "nadam_float64": ("NAdam", {"lr": 0.01, "dtype": "float64"}),
-    "radam": ("RAdam", {}),
-    "radam_decay": ("RAdam", {"lr": 0.01, "weight_decay": 0.1}),
-    "radam_short_memory": ("RAdam", {"lr": 0.01, "betas": [0.9, 0.9]}),
-    "adafactor": ("Adafactor", {}),
-    "adafactor_decay": ("Adafactor", {"lr": 0.05, "weight_decay": 0.1}),
-    "adafactor_float64": ("Adafactor", {"lr": 0.05, "dtype": "float64"}),
-    "muon": ("Muon", {"lr": 0.002, "adamw": {"lr": 0.002}}),
-    "muon_plain": ("Muon", {"lr": 0.005, "nesterov": False, "weight_decay": 0.0, "adamw": {"lr": 0.005}}),
-    "muon_rms": ("Muon", {"lr": 0.02, "adjust_lr_fn": "match_rms_adamw", "dtype": "float64", "adamw": {"lr": 0.02}}),
-    "muon_float64": ("Muon", {"lr": 0.02, "dtype": "float64", "adamw": {"lr": 0.02}}),
-    "muon_bfloat16": ("Muon", {"lr": 0.02, "bfloat16": True, "adamw": {"lr": 0.02}}),
-}
 
 
 def shapes() -> list[tuple[int, ...]]:
@@ -152,18 +99,18 @@ def main() -> None:
     recorded = gradients()
     start = np.random.default_rng(SEED + 1).normal(size=recorded.shape[1]).astype(np.float32)
     arrays = {"start": start, "gradients": recorded, "kept_steps": np.array(KEPT_STEPS)}
-    for case, (name, arguments) in CASES.items():
+    for case, (name, arguments) in PYTORCH.items():
         arrays[case] = trajectory(torch, name, arguments, start, recorded)
     about = {
         "torch": torch.__version__,
         "rate_change": RATE_CHANGE,
         "layer_sizes": LAYER_SIZES,
-        "cases": CASES,
-        "defaults": {name: defaults(torch, name) for name, _ in CASES.values()},
+        "cases": PYTORCH,
+        "defaults": {name: defaults(torch, name) for name, _ in PYTORCH.values()},
     }
     np.savez_compressed(FILE, about=np.array(json.dumps(about)), **arrays)
     size = FILE.stat().st_size / 1e3
-    print(f"wrote {FILE.name}: {len(CASES)} cases, {size:.0f} kB, PyTorch {torch.__version__}")
+    print(f"wrote {FILE.name}: {len(PYTORCH)} cases, {size:.0f} kB, PyTorch {torch.__version__}")
 
 
 if __name__ == "__main__":

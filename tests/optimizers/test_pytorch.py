@@ -1,4 +1,4 @@
-"""``"pytorch"`` is what ``torch.optim`` does: 200 steps recorded by ``golden/record_pytorch.py``; rivals must fail."""
+"""``"pytorch"`` is what ``torch.optim`` does: 200 steps recorded by ``record_pytorch.py``; rivals must fail."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import PYTORCHS_RULE_TOO
 
 from nnopt_utils import optimizers
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import Optimizer
 
-GOLDEN = Path(__file__).parent / "golden" / "pytorch_optimizers.npz"
+GOLDEN = Path(__file__).parent / "pytorch.npz"
 RECORDED = np.load(GOLDEN)
 ABOUT = json.loads(str(RECORDED["about"]))
 CASES = ABOUT["cases"]
@@ -23,19 +24,11 @@ NAMES = {"lr": "learning_rate", "alpha": "rho", "eps": "epsilon", "clip_norm": "
 NAMES |= {"clip_value": "clipvalue", "NAdam": "Nadam"}
 
 
-# Where another convention is the same rule: without momentum, decay or ε that matters, or in float64 (Adafactor's ε).
-SAME = {
-    "paper": {"sgd", "sgd_decay", "adagrad", "adagrad_start", "adadelta", "adam", "adam_betas", "adam_clip_norm"}
-    | {"adamw", "adamw_decay", "adamax", "adafactor_float64"},
-    "keras": {"sgd", "sgd_decay", "adagrad_start", "adadelta", "adamax", "adafactor_float64"},
-}
-
-
 def our_optimizer(case: str, convention: str) -> Optimizer:
     """The optimizer of a case with the same arguments; what PyTorch was not told is PyTorch's default here too."""
     name, told = CASES[case]
     cls = getattr(optimizers, NAMES.get(name, name))
-    arguments: dict[str, Any] = {**cls.defaults["pytorch"]}
+    arguments: dict[str, Any] = cls(convention="pytorch").hyperparameters | {"convention": None}
     for key, value in told.items():
         if key == "betas":
             arguments["beta_1"], arguments["beta_2"] = value
@@ -44,7 +37,7 @@ def our_optimizer(case: str, convention: str) -> Optimizer:
     if convention != "pytorch":
         for pytorchs_own in ("dampening", "momentum_decay"):
             arguments.pop(pytorchs_own, None)
-    optimizer = cls(convention=convention, **arguments)
+    optimizer = cls(**{**arguments, "convention": convention})
     optimizer.layout = LAYOUT
     return optimizer
 
@@ -81,7 +74,7 @@ def test_the_rival_conventions_do_not(case, convention):
     if convention not in cls.conventions:
         with pytest.raises(ValueError, match="convention: got"):
             our_optimizer(case, convention)
-    elif case in SAME[convention]:
+    elif case in PYTORCHS_RULE_TOO[convention]:
         assert error(case, convention) < 1e-4
     else:
         assert error(case, convention) > 1e-3

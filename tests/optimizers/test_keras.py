@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import KERAS, KERAS_NAMES, SECOND_FORMS, is_kerass_rule_too
 
 from nnopt_utils import optimizers
 from nnopt_utils.networks import MLP
@@ -19,41 +20,6 @@ STEPS, SIZE = 200, LAYOUT[-1].where.stop
 KEPT = [1, 2, 30, 100, 101, 102, 150, 200]
 RATE_CHANGE = 100  # then a tenth of the rate
 
-# (our class, arguments). Rates are such that the float32 in which Keras computes 1 − β₂ᵗ (6e-5 of it are rounding at
-# t = 1) stays below the tolerance. Arguments have our names; KERAS_NAMES has Keras's where they differ.
-RULES: dict[str, tuple[str, dict[str, Any]]] = {
-    "sgd": ("SGD", {"learning_rate": 0.02}),
-    "momentum": ("SGD", {"learning_rate": 0.01, "momentum": 0.9}),
-    "nesterov": ("SGD", {"learning_rate": 0.01, "momentum": 0.9, "nesterov": True}),
-    "rmsprop": ("RMSprop", {"learning_rate": 0.003}),
-    "rmsprop_momentum": ("RMSprop", {"learning_rate": 0.003, "momentum": 0.8, "rho": 0.95}),
-    "rmsprop_centered": ("RMSprop", {"learning_rate": 0.003, "momentum": 0.5, "centered": True}),
-    "adagrad": ("Adagrad", {"learning_rate": 0.1}),
-    "adagrad_from_zero": ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.0}),
-    "adadelta": ("Adadelta", {"learning_rate": 1.0}),
-    "adam": ("Adam", {"learning_rate": 0.002}),
-    "adam_betas": ("Adam", {"learning_rate": 0.005, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-5}),
-    "amsgrad": ("Adam", {"learning_rate": 0.002, "amsgrad": True}),
-    "adamw": ("AdamW", {"learning_rate": 0.002}),
-    "adamax": ("Adamax", {"learning_rate": 0.01}),
-    "adamax_epsilon": ("Adamax", {"learning_rate": 0.01, "epsilon": 0.3}),
-    "nadam": ("Nadam", {"learning_rate": 0.01}),
-    "ftrl": ("Ftrl", {"learning_rate": 0.05}),
-    "ftrl_penalties": (
-        "Ftrl",
-        {"learning_rate": 0.05, "l1": 0.3, "l2": 0.4, "l2_shrinkage": 0.1, "beta": 0.5, "learning_rate_power": -0.4},
-    ),
-    "lion": ("Lion", {"learning_rate": 0.002}),
-    "lamb": ("LAMB", {"learning_rate": 0.02}),
-    "adafactor": ("Adafactor", {"learning_rate": 0.02}),
-    "muon": ("Muon", {"learning_rate": 0.002}),
-    "muon_plain": ("Muon", {"learning_rate": 0.002, "nesterov": False, "adam_lr_ratio": 0.5}),
-    "schedule_free_adamw": ("ScheduleFreeAdamW", {"learning_rate": 0.01}),
-    "schedule_free_warmup": ("ScheduleFreeAdamW", {"learning_rate": 0.01, "warmup_steps": 30}),
-}
-KERAS_NAMES = {"LAMB": "Lamb", "l1": "l1_regularization_strength", "l2": "l2_regularization_strength"}
-KERAS_NAMES["l2_shrinkage"] = "l2_shrinkage_regularization_strength"
-
 # What the base class does, on and off, each in some setting.
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -61,9 +27,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "decay_global_clipnorm_ema": {"weight_decay": 0.1, "global_clipnorm": 3.0, "ema_momentum": 0.95},
     "clipvalue_accumulated": {"clipvalue": 0.5, "gradient_accumulation_steps": 3},
 }
-# Second forms of a rule are tried in two of them.
-SECOND_FORMS = {"rmsprop_momentum", "adagrad_from_zero", "adam_betas", "adamax_epsilon", "ftrl_penalties", "muon_plain"}
-SECOND_FORMS |= {"schedule_free_warmup", "amsgrad", "nesterov"}
 
 
 def spread_gradients() -> np.ndarray:
@@ -91,12 +54,12 @@ def segments() -> list[tuple[int, int]]:
 
 
 @cache
-def keras_path(rule: str, setting: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """θ after the kept steps, and the average of the parameters at the end, where there is one."""
+def keras_path(rule: str, setting: str) -> tuple[np.ndarray, np.ndarray]:
+    """θ after the kept steps, and the parameters that are judged at the end: θ, or an average."""
     import keras
     import tensorflow as tf
 
-    name, arguments = RULES[rule]
+    name, arguments = KERAS[rule]
     told = {KERAS_NAMES.get(key, key): value for key, value in (arguments | SETTINGS[setting]).items()}
     if "ema_momentum" in told:
         told["use_ema"] = True
@@ -119,18 +82,18 @@ def keras_path(rule: str, setting: str) -> tuple[np.ndarray, np.ndarray | None]:
             optimizer.learning_rate = arguments["learning_rate"] / 10
         steps(tf.constant(first), tf.constant(last))
         path.append(np.concatenate([v.numpy().ravel() for v in variables]))
-    if not optimizer.use_ema:
-        return np.array(path), None
-    return np.array(path), np.concatenate([v.numpy().ravel() for v in optimizer._model_variables_moving_average])
+    optimizer.finalize_variable_values(variables)  # what `fit` does at the end, before it judges and saves
+    return np.array(path), np.concatenate([v.numpy().ravel() for v in variables])
 
 
 def our_optimizer(rule: str, setting: str, convention: str) -> Optimizer:
     """With the same arguments, and Keras's defaults, whatever the convention of the rule."""
-    name, arguments = RULES[rule]
+    name, arguments = KERAS[rule]
     cls = getattr(optimizers, name)
-    defaults = dict(cls.defaults["keras"])
+    ours = {*cls.declared} - {"convention"}
     if convention != "keras":
-        defaults.pop("momentum_decay", None)  # of Nadam: a part of Keras's rule, and no argument there
+        ours -= {"momentum_decay"}  # of Nadam: a part of Keras's rule, and no argument there
+    defaults = {name: value for name, value in cls(convention="keras").hyperparameters.items() if name in ours}
     optimizer = cls(convention=convention, **{**defaults, **arguments, **SETTINGS[setting]})
     optimizer.layout = LAYOUT
     return optimizer
@@ -148,11 +111,8 @@ def our_path(rule: str, setting: str, convention: str) -> tuple[np.ndarray, np.n
 
 
 def error(rule: str, setting: str, convention: str = "keras") -> float:
-    """The largest |Δ| / (1e-3 + |θ|), over the kept steps and the average."""
-    theirs, average = keras_path(rule, setting)
-    ours, our_average = our_path(rule, setting, convention)
-    if average is not None:
-        ours, theirs = np.vstack([ours, our_average]), np.vstack([theirs, average])
+    """The largest |Δ| / (1e-3 + |θ|), over the kept steps and what is judged at the end."""
+    ours, theirs = (np.vstack(both) for both in (our_path(rule, setting, convention), keras_path(rule, setting)))
     assert ours.dtype == theirs.dtype == np.float32
     return float((np.abs(ours - theirs) / (1e-3 + np.abs(theirs))).max())
 
@@ -164,40 +124,29 @@ def settings_of(rule: str) -> list[str]:
     return few if rule in SECOND_FORMS else [s for s in SETTINGS if not (own_average and "ema" in s)]
 
 
-RUNS = [(rule, setting) for rule in RULES for setting in settings_of(rule)]
-
-
-def is_the_same_rule(rule: str, setting: str, convention: str) -> bool:
-    """Where another convention, told the same, is Keras's rule too."""
-    decays = "weight_decay" in SETTINGS[setting]
-    if convention == "paper":
-        always = ("sgd", "momentum", "nesterov", "rmsprop", "rmsprop_momentum", "rmsprop_centered", "adagrad")
-        always += ("adadelta", "adamax", "adamax_epsilon", "ftrl", "lion", "adafactor")
-        return rule in always or (rule == "lamb" and not decays)
-    # Plain SGD with L2 is plain SGD with decay. With v_0 = 0.1 there is no ε to see, nor with Adamax's default.
-    return rule == "sgd" or (rule in ("adagrad", "adadelta", "adafactor", "adamax") and not decays)
+RUNS = [(rule, setting) for rule in KERAS for setting in settings_of(rule)]
 
 
 @pytest.mark.parametrize(("rule", "setting"), RUNS)
 def test_equals_keras_and_the_rivals_do_not(rule, setting):
     """With the same arguments the rivals fail by at least a factor of ten, unless they are the same rule."""
     assert error(rule, setting) < 1e-4
-    for convention in sorted({*getattr(optimizers, RULES[rule][0]).conventions} - {"keras"}):
+    for convention in sorted({*getattr(optimizers, KERAS[rule][0]).conventions} - {"keras"}):
         rival = error(rule, setting, convention)
-        if not is_the_same_rule(rule, setting, convention):
+        if not is_kerass_rule_too(rule, convention, "weight_decay" in SETTINGS[setting]):
             assert rival > 1e-3, convention
         elif (rule, convention) != ("adamax", "pytorch"):  # where only gradients of 1e-6 see ε: 9e-4
             assert rival < 1e-4, convention
 
 
 def test_every_optimizer_that_keras_has_is_here(keras):
-    ours = {KERAS_NAMES.get(name, name) for name, _ in RULES.values()}
+    ours = {KERAS_NAMES.get(name, name) for name, _ in KERAS.values()}
     classes = {n for n in dir(keras.optimizers) if n[0].isupper()} - {"Optimizer", "LossScaleOptimizer"}
     classes -= {"OptimizerMap", "MultiOptimizer"}  # these hand variables to other optimizers
     assert {name for name in classes if not name.startswith("legacy")} <= ours
 
 
-@pytest.mark.parametrize("name", sorted({name for name, _ in RULES.values()}))
+@pytest.mark.parametrize("name", sorted({name for name, _ in KERAS.values()}))
 def test_defaults(keras, name):
     """An optimizer built without arguments has Keras's values."""
     theirs = getattr(keras.optimizers, KERAS_NAMES.get(name, name))().get_config()
