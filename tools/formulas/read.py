@@ -1,0 +1,133 @@
+r"""Where formulas stand: the ``.. math::`` blocks of docstrings, and the marked displays of chapters."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.formulas.arithmetic import FormulaError
+from tools.formulas.optimizers import Formula
+from tools.formulas.parse import Statement, parse
+
+CONVENTION = re.compile(r'``"(paper|keras|pytorch)"``')
+ARGUMENT = re.compile(r"``(\w+)=([^`]+)``")
+CONDITION = re.compile(r'``"(\w+)"`` when (\w+)_t (<=|>=|<|>) ([\d.]+)')
+GREEK_LETTERS = {"ρ": "rho", "β": "beta", "σ": "sigma"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A ``.. math::`` block of a docstring, with what the paragraph before it says."""
+
+    latex: str
+    conventions: tuple[str, ...]
+    arguments: tuple[tuple[str, Any], ...]
+    conditions: tuple[tuple[str, tuple[str, str, float]], ...]
+    vectors_only: bool
+
+
+def docstring_blocks(cls: type) -> list[Block]:
+    """The blocks of a class's own docstring."""
+    lines = inspect.cleandoc(cls.__dict__.get("__doc__") or "").splitlines()
+    blocks, paragraph, previous, i = [], [], [], 0
+    while i < len(lines):
+        line = lines[i]
+        i += 1
+        if line.strip() == ".. math::":
+            body = []
+            while i < len(lines) and (not lines[i].strip() or lines[i].startswith(" ")):
+                body.append(lines[i])
+                i += 1
+            text = " ".join(paragraph or previous)
+            arguments = tuple((name, ast.literal_eval(value)) for name, value in ARGUMENT.findall(text))
+            found = tuple(dict.fromkeys(CONVENTION.findall(text))) or tuple(cls.conventions)  # type: ignore[attr-defined]
+            vectors_only = "vector" in text and "matri" not in text
+            conditions = tuple(
+                (convention, (GREEK_LETTERS.get(name, name), comparison, float(number)))
+                for convention, name, comparison, number in CONDITION.findall(text)
+            )
+            blocks.append(Block("\n".join(body), found, arguments, conditions, vectors_only))
+            previous, paragraph = paragraph or previous, []
+        elif line.strip().startswith(".. math::"):
+            raise FormulaError(f"{cls.__name__}: got {line.strip()!r}; expected the formula indented below .. math::")
+        elif line.strip():
+            paragraph.append(line)
+        elif paragraph:
+            previous, paragraph = paragraph, []
+    return blocks
+
+
+def docstring_formulas(cls: type) -> list[Formula]:
+    """One formula for each convention and each set of arguments that the docstring speaks of.
+
+    A block without arguments holds for all; one with arguments replaces what it defines anew.
+    """
+    blocks = docstring_blocks(cls)
+    formulas = []
+    for convention in cls.conventions:  # type: ignore[attr-defined]
+        here = [block for block in blocks if convention in block.conventions]
+        context = tuple(statement for block in here for statement in parse(block.latex))
+        variants = dict.fromkeys((b.arguments, b.vectors_only, dict(b.conditions).get(convention)) for b in here)
+        for arguments, vectors_only, condition in variants:
+            chosen = [
+                block
+                for block in here
+                if set(block.arguments) <= set(arguments)
+                and block.vectors_only == vectors_only
+                and dict(block.conditions).get(convention) in (None, condition)
+            ]
+            statements: list[Statement] = []
+            for block in chosen:
+                new = parse(block.latex)
+                replaced = {left.value for left, *_ in new}
+                statements = [s for s in statements if s[0].value not in replaced] + new
+            name = f"{cls.__name__} {convention}" + "".join(f" {k}={v}" for k, v in arguments)
+            name += (" vectors" if vectors_only else "") + (f" when {condition}" if condition else "")
+            formulas.append(
+                Formula(
+                    name,
+                    cls,
+                    convention,
+                    dict(arguments),
+                    tuple(statements),
+                    vectors_only,
+                    condition=condition,
+                    context=context,
+                )
+            )
+    return formulas
+
+
+MARK = re.compile(r"<!--\s*formula:\s*(.*?)\s*-->(.*?)(?=<!--\s*formula:|\Z)", re.DOTALL)
+
+
+def chapter_formulas(path: Path, classes: Mapping[str, type]) -> list[Formula]:
+    """The formulas of a chapter that are marked ``<!-- formula: Class convention key=value -->``.
+
+    A formula may use names that an earlier one of the same class and convention in the chapter defines.
+    """
+    formulas: list[Formula] = []
+    for mark, rest in MARK.findall(path.read_text(encoding="utf-8")):
+        words = mark.split()
+        if len(words) < 2 or words[0] not in classes:
+            raise FormulaError(f"{path.name}: got the mark {mark!r}; expected: Class convention key=value …")
+        display = re.match(r"\s*\$\$(.*?)\$\$", rest, re.DOTALL)
+        if not display:
+            raise FormulaError(f"{path.name}: got no $$ … $$ right after the mark {mark!r}")
+        cls, convention = classes[words[0]], words[1]
+        arguments = {name: ast.literal_eval(value) for name, value in (word.split("=", 1) for word in words[2:])}
+        new = tuple(parse(display[1]))
+        defined = {left.value for left, *_ in new}
+        for earlier in reversed(formulas):
+            if (earlier.optimizer, earlier.convention) == (cls, convention):
+                new += tuple(s for s in earlier.statements if s[0].value not in defined)
+                break
+        number = len(formulas) + 1
+        own = frozenset(defined)
+        formulas.append(Formula(f"{path.name} {number}: {mark}", cls, convention, arguments, new, own=own))
+    return formulas
