@@ -88,9 +88,9 @@ class Scope:
         if not letter:
             return shift
         value = self.bound.get(letter, self.environment.get(letter))
-        if value is None or value != int(value):
-            raise FormulaError(f"got the index {letter}; expected one that is bound, or a whole number")
-        return int(value) + shift
+        if value is None:
+            raise FormulaError(f"got the index {letter}; expected one that is bound")
+        return whole(value) + shift
 
     def entry(self, base: Any, index: Any, key: str) -> Any:
         place: list[Any] = [slice(None) if part[0] == ":" else self.at(part) for part in parts(index)]
@@ -141,10 +141,10 @@ class Scope:
 
     def domain(self, node: Node, domain: Sequence[Node]) -> Iterable[int]:
         if len(domain) == 2:
-            first, last = (self.value(arg) for arg in domain)
-            return range(int(first), int(last) + 1)
+            first, last = (whole(self.value(arg)) for arg in domain)
+            return range(first, last + 1)
         if len(domain) == 1:
-            return [int(i) for i in self.value(domain[0])]
+            return [whole(i) for i in np.ravel(self.value(domain[0]))]
         found = self.allowed(node.value, node.args[-1])
         if found is None and node.op not in ("max", "min"):
             raise FormulaError(f"got {node.op} over {node.value}, which is no index of what follows")
@@ -167,18 +167,17 @@ class Scope:
         return np.asarray(COMPARE[node.value](left, right), float)
 
     def value_of_cases(self, node: Node) -> Any:
-        return self.cases(node.args)
-
-    def cases(self, rows: tuple[Node, ...]) -> Any:
-        if not rows:
+        """The first row whose condition holds; of arrays entry by entry."""
+        found: Any = None
+        undecided: Any = np.array(True)
+        for condition, value in zip(node.args[::2], node.args[1::2], strict=True):
+            holds = np.array(True) if condition.op == "otherwise" else np.asarray(self.value(condition) > 0)
+            if (undecided & holds).any():
+                found = np.where(undecided & holds, self.value(value), np.nan if found is None else found)
+            undecided = undecided & ~holds
+        if undecided.any():
             raise FormulaError("none of the cases holds")
-        condition, value = rows[:2]
-        if condition.op == "otherwise":
-            return self.value(value)
-        holds = self.value(condition)
-        if np.ndim(holds):
-            return np.where(holds > 0, self.value(value), self.cases(rows[2:]))
-        return self.value(value) if holds else self.cases(rows[2:])
+        return found if found.ndim else float(found)
 
     def value_of_expectation(self, node: Node) -> Any:
         """The mean over all outcomes, each as probable as any other."""
@@ -202,7 +201,10 @@ class Scope:
         def moved(place: tuple[int, ...], h: float) -> Any:
             y = x.copy()
             y[place] += h
-            return replace(self, environment={**self.environment, name: y}).value(node.args[0])
+            value = replace(self, environment={**self.environment, name: y}).value(node.args[0])
+            if np.ndim(value):
+                raise FormulaError(f"got ∇_{name} of an array; expected a number")
+            return value
 
         slopes = [
             (8 * (moved(p, STEP) - moved(p, -STEP)) - (moved(p, 2 * STEP) - moved(p, -2 * STEP))) / (12 * STEP)
@@ -256,6 +258,12 @@ class Scope:
 
 
 COMBINE = {"sum": ARITHMETIC["add"], "prod": ARITHMETIC["mul"], "max": np.maximum, "min": np.minimum}
+
+
+def whole(value: Any) -> int:
+    if np.ndim(value) or value != int(value):
+        raise FormulaError(f"got {value} for an index; expected a whole number")
+    return int(value)
 
 
 def indices(base: Any, axis: int) -> set[int]:

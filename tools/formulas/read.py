@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tools.formulas.arithmetic import FormulaError
+from tools.formulas.claims import Claim
 from tools.formulas.optimizers import Formula
 from tools.formulas.parse import Statement, parse
+from tools.formulas.subjects import get_subject
 
 CONVENTION = re.compile(r'``"(paper|keras|pytorch)"``')
 ARGUMENT = re.compile(r"``(\w+)=([^`]+)``")
@@ -103,7 +106,43 @@ def docstring_formulas(cls: type) -> list[Formula]:
     return formulas
 
 
-MARK = re.compile(r"<!--\s*formula:\s*(.*?)\s*-->(.*?)(?=<!--\s*formula:|\Z)", re.DOTALL)
+MARK = re.compile(r"<!--\s*formula:\s*(.*?)\s*-->")
+DISPLAY = re.compile(rf"(?:{MARK.pattern}\s*)?\$\$(.*?)\$\$", re.DOTALL)
+NOT_EXECUTED = "not executed: "
+
+
+@dataclass(frozen=True)
+class Display:
+    """A ``$$ … $$`` of a chapter, with the mark before it if there is one."""
+
+    where: str
+    mark: str | None
+    latex: str
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not executed."""
+        return self.mark.removeprefix(NOT_EXECUTED) if self.mark and self.mark.startswith(NOT_EXECUTED) else None
+
+
+def displays(path: Path) -> list[Display]:
+    """All displayed formulas of a chapter.
+
+    Raises:
+        FormulaError: a mark that does not stand right before a display.
+    """
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    found = [match.groups() for match in DISPLAY.finditer(text)]
+    alone = Counter(MARK.findall(text)) - Counter(mark for mark, _ in found if mark)
+    if alone:
+        raise FormulaError(f"{path.name}: got no $$ … $$ right after the mark {next(iter(alone))!r}")
+    return [Display(f"{path.name} {i}: {mark}", mark, latex) for i, (mark, latex) in enumerate(found, 1)]
+
+
+def chapter_claims(path: Path, classes: Mapping[str, type]) -> list[Claim]:
+    """The formulas of a chapter that are marked with a subject, ``<!-- formula: softmax_of -->``."""
+    marked = [d for d in displays(path) if d.mark and not d.reason and d.mark.split()[0] not in classes]
+    return [Claim(display.where, get_subject(display.mark or ""), display.latex) for display in marked]
 
 
 def chapter_formulas(path: Path, classes: Mapping[str, type]) -> list[Formula]:
@@ -112,22 +151,19 @@ def chapter_formulas(path: Path, classes: Mapping[str, type]) -> list[Formula]:
     A formula may use names that an earlier one of the same class and convention in the chapter defines.
     """
     formulas: list[Formula] = []
-    for mark, rest in MARK.findall(path.read_text(encoding="utf-8")):
-        words = mark.split()
-        if len(words) < 2 or words[0] not in classes:
-            raise FormulaError(f"{path.name}: got the mark {mark!r}; expected: Class convention key=value …")
-        display = re.match(r"\s*\$\$(.*?)\$\$", rest, re.DOTALL)
-        if not display:
-            raise FormulaError(f"{path.name}: got no $$ … $$ right after the mark {mark!r}")
+    for display in displays(path):
+        words = display.mark.split() if display.mark else [""]
+        if words[0] not in classes:
+            continue
+        if len(words) < 2:
+            raise FormulaError(f"{path.name}: got the mark {display.mark!r}; expected: Class convention key=value …")
         cls, convention = classes[words[0]], words[1]
         arguments = {name: ast.literal_eval(value) for name, value in (word.split("=", 1) for word in words[2:])}
-        new = tuple(parse(display[1]))
-        defined = {left.value for left, *_ in new}
+        new = tuple(parse(display.latex))
+        own = frozenset(statement.left.value for statement in new)
         for earlier in reversed(formulas):
             if (earlier.optimizer, earlier.convention) == (cls, convention):
-                new += tuple(s for s in earlier.statements if s[0].value not in defined)
+                new += tuple(s for s in earlier.statements if s.left.value not in own)
                 break
-        number = len(formulas) + 1
-        own = frozenset(defined)
-        formulas.append(Formula(f"{path.name} {number}: {mark}", cls, convention, arguments, new, own=own))
+        formulas.append(Formula(display.where, cls, convention, arguments, new, own=own))
     return formulas
