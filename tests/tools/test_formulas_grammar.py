@@ -8,8 +8,8 @@ import pytest
 from tools.formulas.arithmetic import OPERATORS, FormulaError
 from tools.formulas.evaluate import Scope
 from tools.formulas.mutate import mutations
-from tools.formulas.parse import parse, symbols
-
+from tools.formulas.nodes import symbols
+from tools.formulas.parse import parse
 
 A, B = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
 v = np.array([2.0, 5.0])
@@ -98,8 +98,30 @@ class TestGrammar:
 
     @pytest.mark.parametrize(
         "latex",
-        ["A / B", r"\frac{v}{A}", r"\sqrt{A}", "A^{0.5}", "C^2", "C C", "A w", r"w^\top v", r"v \cdot v", r"\ln A"]
-        + [r"\lvert A \rvert", "e^A", "A + C", r"A \odot v", r"C \odot A", "v w", r"\langle v, w \rangle", r"2^\top"],
+        [
+            *(
+                "A / B",
+                r"\frac{v}{A}",
+                r"\sqrt{A}",
+                "A^{0.5}",
+                "C^2",
+                "C C",
+                "A w",
+                r"w^\top v",
+                r"v \cdot v",
+                r"\ln A",
+            ),
+            *(
+                r"\lvert A \rvert",
+                "e^A",
+                "A + C",
+                r"A \odot v",
+                r"C \odot A",
+                "v w",
+                r"\langle v, w \rangle",
+                r"2^\top",
+            ),
+        ],
     )
     def test_what_matrices_do_not_have_is_an_error(self, latex):
         with pytest.raises(FormulaError):

@@ -1,7 +1,8 @@
 r"""What signs mean for numbers, vectors and matrices.
 
-Matrices are never multiplied, divided, raised or rooted entry by entry, unless it is written so: ``\odot``, ``\oslash``,
-``^{\odot 2}``. Vectors side by side are, as in every rule of the Adam family; so are their quotients, powers and roots.
+Matrices are never multiplied, divided, raised or rooted entry by entry, unless it is written so: ``\odot``,
+``\oslash``, ``^{\odot 2}``. Vectors side by side are, as in every rule of the Adam family; so are their quotients,
+powers and roots.
 A transposed vector is a row: ``u^\top v`` is a number, ``u v^\top`` a matrix. Whatever has no meaning is an error.
 """
 

@@ -7,7 +7,7 @@ hold. ``\approx`` allows 1 %.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,8 @@ import numpy as np
 from tools.formulas.arithmetic import COMPARE, FormulaError, close
 from tools.formulas.evaluate import Environment, Key, Scope, written
 from tools.formulas.mutate import slips
-from tools.formulas.parse import Node, Statement, parse
+from tools.formulas.nodes import Node, Statement
+from tools.formulas.parse import parse
 
 ROUGHLY = 0.01
 SEEDS = (1, 2, 3)
@@ -27,13 +28,13 @@ class Subject:
     """What a formula may be about: ``draw`` makes one or more environments, with values from the library's code."""
 
     name: str
-    draw: Callable[[np.random.Generator], Environment | list[Environment]]
+    draw: Callable[[np.random.Generator], Environment | Sequence[Environment]]
     tolerance: float = 1e-9
 
     @cached_property
     def environments(self) -> list[Environment]:
         drawn = [self.draw(np.random.default_rng(seed)) for seed in SEEDS]
-        return [each for some in drawn for each in (some if isinstance(some, list) else [some])]
+        return [each for some in drawn for each in ([some] if isinstance(some, Mapping) else some)]
 
     @cached_property
     def functions(self) -> frozenset[str]:
@@ -56,8 +57,11 @@ class Claim:
         left, _, relation = statement
         if left.op != "symbol" or relation != "=":
             return False
-        names = self.subject.environments[0]
-        return left.value[0] not in names and written(*left.value) not in names
+        name, names = left.value[0], self.subject.environments[0]
+        entry = name in names and (
+            left.value[1] is None or isinstance(names[name], Mapping) or np.ndim(names[name]) > 0
+        )
+        return not entry and written(*left.value) not in names
 
     def check(self, statements: Sequence[Statement]) -> set[Key]:
         """Compare in every environment; return the definitions that took part.
@@ -115,5 +119,3 @@ class Claim:
 
     def unnoticed(self) -> list[str]:
         return [slip for slip, statements in self.slips() if self.passes(statements)]
-
-

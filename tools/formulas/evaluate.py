@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from tools.formulas.arithmetic import ARITHMETIC, COMPARE, OPERATORS, FormulaError, close
-from tools.formulas.parse import Node, Statement, walk
+from tools.formulas.nodes import Node, Statement, walk
 
 Environment = Mapping[str, Any]
 Key = tuple[str, Any]
@@ -67,6 +67,9 @@ class Scope:
         """The definition of a symbol, and what its indices are there."""
         if (name, index) in self.definitions:
             return (name, index), {}
+        bound = [self.at(part) for part in parts(index) if part[0] in self.bound]
+        if len(bound) == 1 and (name, bound[0]) in self.definitions:
+            return (name, bound[0]), {}  # c_2, for c_i with i = 2
         for other, pattern in self.definitions:
             here, there = parts(index), parts(pattern)
             if other == name and here and len(here) == len(there) and isinstance(pattern, str):
@@ -88,6 +91,8 @@ class Scope:
         if not letter:
             return shift
         value = self.bound.get(letter, self.environment.get(letter))
+        if value is None and (letter, None) in self.definitions:
+            value = self.definition((letter, None), {})
         if value is None:
             raise FormulaError(f"got the index {letter}; expected one that is bound")
         return whole(value) + shift
@@ -111,17 +116,18 @@ class Scope:
             return node.value
         if op == "symbol":
             return self.symbol(*node.value)
-        if special := getattr(self, f"value_of_{'repeated' if self.is_repeated(node) else op}", None):
-            return special(node)
-        values = [self.value(arg) for arg in args]
-        function = OPERATORS[node.value] if op == "call" else ARITHMETIC[op]
+        special = getattr(self, f"value_of_{'repeated' if self.is_repeated(node) else op}", None)
         try:
             with np.errstate(all="ignore"):
-                return function(*values)
+                return special(node) if special else self.of_values(node, [self.value(arg) for arg in args])
         except FormulaError:
             raise
         except (AttributeError, IndexError, TypeError, ValueError, np.linalg.LinAlgError) as error:
             raise FormulaError(f"{node.value or op}: {error}") from error
+
+    @staticmethod
+    def of_values(node: Node, values: Sequence[Any]) -> Any:
+        return (OPERATORS[node.value] if node.op == "call" else ARITHMETIC[node.op])(*values)
 
     @staticmethod
     def is_repeated(node: Node) -> bool:
@@ -154,10 +160,7 @@ class Scope:
         function, *args = (self.value(arg) for arg in node.args)
         if not callable(function):
             raise FormulaError(f"{node.args[0]} is no function")
-        try:
-            return function(*args)
-        except (IndexError, TypeError, ValueError, np.linalg.LinAlgError) as error:
-            raise FormulaError(f"{node.args[0]}: {error}") from error
+        return function(*args)
 
     def value_of_component(self, node: Node) -> Any:
         return np.asarray(self.value(node.args[0]))[node.value]
@@ -242,7 +245,8 @@ class Scope:
             if written(*node.value) in self.environment:
                 return set()
             letters = {letter for letter, _ in parts(node.value[1])} - {"", ":"}
-            return {letter for letter in letters if letter not in self.environment and letter not in self.bound}
+            known = {*self.environment, *self.bound, *(name for name, index in self.definitions if index is None)}
+            return letters - known
         inner = set().union(*(self.free(arg) for arg in node.args)) if node.args else set()
         return inner - {node.value} if self.is_repeated(node) else inner
 
@@ -257,7 +261,12 @@ class Scope:
             yield replace(self, bound={**self.bound, **dict(zip(letters, values, strict=True))})
 
 
-COMBINE = {"sum": ARITHMETIC["add"], "prod": ARITHMETIC["mul"], "max": np.maximum, "min": np.minimum}
+COMBINE: dict[str, Callable[[Any, Any], Any]] = {
+    "sum": ARITHMETIC["add"],
+    "prod": ARITHMETIC["mul"],
+    "max": np.maximum,
+    "min": np.minimum,
+}
 
 
 def whole(value: Any) -> int:

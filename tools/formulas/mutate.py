@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tools.formulas.parse import Node, number, symbols
+from tools.formulas.nodes import Node, number, symbols
 
 
 def slips(node: Node) -> Iterator[tuple[str, Node]]:
@@ -88,8 +88,8 @@ def symbol_mutations(node: Node) -> Iterator[tuple[str, Node]]:
     name, time = node.value
     if isinstance(time, str) and len(time) == 2 and time.isalpha():
         yield "indices swapped", replace(node, value=(name, time[::-1]))
-    if layer := re.search(r"\((\w+)-1\)$", name):
-        yield "layer", replace(node, value=(name[: layer.start()] + f"({layer[1]})", time))
+    if layer := re.search(r"\((\w+?)(-1)?\)$", name):
+        yield "layer", replace(node, value=(name[: layer.start()] + f"({layer[1]}{'' if layer[2] else '-1'})", time))
     if name in ("beta_1", "beta_2"):
         yield "β's swapped", Node("symbol", value=("beta_2" if name == "beta_1" else "beta_1", time))
     if name == "t":

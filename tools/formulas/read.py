@@ -13,9 +13,11 @@ from typing import Any
 
 from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim
+from tools.formulas.nodes import Statement
 from tools.formulas.optimizers import Formula
-from tools.formulas.parse import Statement, parse
+from tools.formulas.parse import parse
 from tools.formulas.subjects import get_subject
+from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE
 
 CONVENTION = re.compile(r'``"(paper|keras|pytorch)"``')
 ARGUMENT = re.compile(r"``(\w+)=([^`]+)``")
@@ -37,7 +39,10 @@ class Block:
 def docstring_blocks(cls: type) -> list[Block]:
     """The blocks of a class's own docstring."""
     lines = inspect.cleandoc(cls.__dict__.get("__doc__") or "").splitlines()
-    blocks, paragraph, previous, i = [], [], [], 0
+    blocks: list[Block] = []
+    paragraph: list[str] = []
+    previous: list[str] = []
+    i = 0
     while i < len(lines):
         line = lines[i]
         i += 1
@@ -104,6 +109,28 @@ def docstring_formulas(cls: type) -> list[Formula]:
                 )
             )
     return formulas
+
+
+RELATION = re.compile(r"=|\\(?:le|leq|ge|geq|sim|approx)(?![a-zA-Z])")
+
+
+def docstring_fragments(owner: Any) -> list[str]:
+    """All formulas of a docstring, inline and in blocks, in their order."""
+    text = inspect.getdoc(owner) or ""
+    pattern = re.compile(r":math:`([^`]*)`|^\.\. math::(.*?)(?=^\S|\Z)", re.DOTALL | re.MULTILINE)
+    return [" ".join((inline or block).split()) for inline, block in pattern.findall(text)]
+
+
+def docstring_claim(owner: Any) -> Claim | None:
+    """What the docstring of a function or class states: its formulas with a relation, but for those in ``NO_RULE``."""
+    rules = [f for f in docstring_fragments(owner) if RELATION.search(f) and f not in NO_RULE]
+    if not rules:
+        return None
+    if owner not in DOCUMENTED:
+        raise FormulaError(
+            f"{owner.__name__}: got the formula {rules[0]!r}; expected a subject in DOCUMENTED, or NO_RULE"
+        )
+    return Claim(owner.__name__, DOCUMENTED[owner], r" \qquad ".join(rules))
 
 
 MARK = re.compile(r"<!--\s*formula:\s*(.*?)\s*-->")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils.networks import MLP
 from nnopt_utils.activations import sigmoid, sigmoid_derivative
 from nnopt_utils.losses import (
     binary_cross_entropy,
@@ -18,6 +17,7 @@ from nnopt_utils.losses import (
     softmax,
     softmax_cross_entropy,
 )
+from nnopt_utils.networks import MLP
 from tools.formulas.subjects.register import subject
 
 
@@ -68,7 +68,7 @@ def gaussian_likelihood(generator: np.random.Generator) -> dict[str, Any]:
 @subject()
 def bernoulli_likelihood(generator: np.random.Generator) -> dict[str, Any]:
     z = generator.normal(size=2)
-    losses = {y: binary_cross_entropy(z[i : i + 1], [y])[0] for i, y in enumerate((0, 1))}
+    losses = {y: binary_cross_entropy(z[i : i + 1], np.array([y]))[0] for i, y in enumerate((0, 1))}
     y = np.array([0, 1])
     return {"P": lambda y: math.exp(-losses[int(y)]), "y": y, "z": z, "p": sigmoid(z), "sigma": sigmoid}
 
@@ -118,10 +118,10 @@ def huber_of(generator: np.random.Generator) -> dict[str, Any]:
     e = delta * np.array([-2.5, -0.7, 0.4, 1.8])
 
     def loss(e: np.ndarray) -> np.ndarray:
-        return np.array([huber([each], [0.0], delta)[0] for each in e])
+        return np.array([huber(np.array([each]), np.zeros(1), delta)[0] for each in e])
 
     def slope(e: np.ndarray) -> np.ndarray:
-        return np.array([huber([each], [0.0], delta)[1][0] for each in e])
+        return np.array([huber(np.array([each]), np.zeros(1), delta)[1][0] for each in e])
 
     return {"e": e, "delta": delta, "ell": loss, "ell'": slope}
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils.networks import MLP
 from nnopt_utils.activations import sigmoid_derivative
 from nnopt_utils.gradients import central_difference
 from nnopt_utils.initializers import glorot_normal, he_normal
+from nnopt_utils.networks import MLP
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import subject
 
@@ -25,7 +25,9 @@ def network_of(generator: np.random.Generator, sizes: list[int] = SIZES, **optio
 
 def part_of(network: MLP, first: int, last: int) -> MLP:
     """Layers first + 1 … last of a network, as a network; its outputs are pre-activations."""
-    part = MLP(network.layer_sizes[first : last + 1], network.activation.name, network.loss_function.name, dtype="float64")
+    part = MLP(
+        network.layer_sizes[first : last + 1], network.activation.name, network.loss_function.name, dtype="float64"
+    )
     for k in range(first, last):
         part.weights[k - first] = network.weights[k]
         part.biases[k - first] = network.biases[k]
@@ -71,7 +73,7 @@ def parameter_count(generator: np.random.Generator) -> dict[str, Any]:
 
 @subject(tolerance=1e-7)
 def backpropagation(generator: np.random.Generator) -> dict[str, Any]:
-    """Layers k − 1 = 1, k = 2 and ℓ = 3; slopes at pre-activations by central differences of the rest of the network."""
+    """Layers k − 1 = 1, k = 2 and ℓ = 3; slopes at z by central differences of the rest of the network."""
     network = network_of(generator, loss="half_mse")
     x, y = generator.normal(size=(6, 3)), generator.normal(size=(6, 2))
     z = {k: part_of(network, 0, k).forward(x) for k in (1, 2, 3)}

@@ -1,4 +1,4 @@
-"""A generator that notes the parameters of the distribution it is asked for, so that an initialiser need not be sampled."""
+"""A generator that notes the parameters of the distribution it is asked for: an initialiser need not be sampled."""
 
 from __future__ import annotations
 

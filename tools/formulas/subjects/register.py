@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from tools.formulas.claims import Subject
 from tools.formulas.evaluate import Environment
 from tools.formulas.subjects.letters import letters
 
-Draw = Callable[[np.random.Generator], Environment | list[Environment]]
+Draw = Callable[[np.random.Generator], Environment | Sequence[Environment]]
 D = TypeVar("D", bound=Draw)
 SUBJECTS: dict[str, Subject] = {}
 

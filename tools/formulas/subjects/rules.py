@@ -39,7 +39,8 @@ def epsilon_of_keras(generator: np.random.Generator) -> dict[str, Any]:
         optimizer.step(theta, generator.normal(size=1))
     m = optimizer.state["m"] / (1 - beta_1**t)
     v = optimizer.state["v"] / (1 - beta_2**t)
-    return {"epsilon": eta * m / (before - theta) - np.sqrt(v), "hat_epsilon": epsilon, "beta_2": beta_2, "t": t}
+    found = eta * m / (before - theta) - np.sqrt(v)
+    return {"epsilon": found[0], "hat_epsilon": epsilon, "beta_2": beta_2, "t": t}
 
 
 @subject()
