@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,7 +52,9 @@ class TestDocstrings:
 
     def test_how_many_there_are(self):
         assert len(CLAIMS) == len(DOCUMENTED) == 56
-        assert sum(len(claim.statements) for claim in CLAIMS.values()) == 89
+        n_rules = sum(len(claim.statements) for claim in CLAIMS.values())
+        architecture = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
+        assert n_rules >= 75 and f"{n_rules} rules in the docstrings" in architecture
 
     def test_a_rule_without_a_subject_is_an_error(self):
         def undocumented():
