@@ -53,8 +53,8 @@ def linear_derivative(z: np.ndarray) -> np.ndarray:
 def sigmoid(z: np.ndarray) -> np.ndarray:
     r"""Logistic function: :math:`\varphi(z) = 1 / (1 + e^{-z})`, between 0 and 1.
 
-    The textbook form overflows for z far below 0. With :math:`e^{-|z|} \le 1` nothing can:
-    :math:`1 / (1 + e^{-z})` for z ≥ 0 and the equal :math:`e^{z} / (1 + e^{z})` for z < 0.
+    The textbook form overflows for z far below 0. With :math:`e^{-|z|} \le 1` nothing can: that form for z ≥ 0, and
+    the equal :math:`\varphi(z) = e^{z} / (1 + e^{z})` for z < 0.
 
     Args:
         z: array of any shape.
@@ -137,7 +137,7 @@ def relu(z: np.ndarray) -> np.ndarray:
 
 @checked(z=check_array)
 def relu_derivative(z: np.ndarray) -> np.ndarray:
-    r""":math:`\varphi'(z) = 1` if :math:`z > 0`, else 0; arguments as in :func:`relu`.
+    r""":math:`\varphi'(z) = 1 \text{ if } z > 0, \text{ else } 0`; arguments as in :func:`relu`.
 
     ReLU has no derivative at the kink z = 0. We take 0 there, as Keras and PyTorch do.
 
@@ -150,7 +150,7 @@ def relu_derivative(z: np.ndarray) -> np.ndarray:
 
 @checked(z=check_array, slope=partial(check_number, low=0.0))
 def leaky_relu(z: np.ndarray, slope: float = 0.01) -> np.ndarray:
-    r"""ReLU that leaks: :math:`\varphi(z) = z` if :math:`z > 0`, else :math:`s z`.
+    r"""ReLU that leaks: :math:`\varphi(z) = z \text{ if } z > 0, \text{ else } s z`.
 
     Args:
         z: array of any shape.
@@ -175,7 +175,7 @@ def leaky_relu(z: np.ndarray, slope: float = 0.01) -> np.ndarray:
 
 @checked(z=check_array, slope=partial(check_number, low=0.0))
 def leaky_relu_derivative(z: np.ndarray, slope: float = 0.01) -> np.ndarray:
-    r""":math:`\varphi'(z) = 1` if :math:`z > 0`, else :math:`s`; arguments as in :func:`leaky_relu`.
+    r""":math:`\varphi'(z) = 1 \text{ if } z > 0, \text{ else } s`; arguments as in :func:`leaky_relu`.
 
     Example:
         >>> leaky_relu_derivative([-1.0, 2.0])
@@ -186,7 +186,7 @@ def leaky_relu_derivative(z: np.ndarray, slope: float = 0.01) -> np.ndarray:
 
 @checked(z=check_array, alpha=partial(check_number, low=0.0))
 def elu(z: np.ndarray, alpha: float = 1.0) -> np.ndarray:
-    r"""Exponential linear unit: :math:`\varphi(z) = z` if :math:`z > 0`, else :math:`\alpha (e^z - 1)`.
+    r"""Exponential linear unit: :math:`\varphi(z) = z \text{ if } z > 0, \text{ else } \alpha (e^z - 1)`.
 
     Args:
         z: array of any shape.
@@ -210,7 +210,7 @@ def elu(z: np.ndarray, alpha: float = 1.0) -> np.ndarray:
 
 @checked(z=check_array, alpha=partial(check_number, low=0.0))
 def elu_derivative(z: np.ndarray, alpha: float = 1.0) -> np.ndarray:
-    r""":math:`\varphi'(z) = 1` if :math:`z > 0`, else :math:`\alpha e^z`; arguments as in :func:`elu`.
+    r""":math:`\varphi'(z) = 1 \text{ if } z > 0, \text{ else } \alpha e^z`; arguments as in :func:`elu`.
 
     Example:
         >>> elu_derivative([-1000.0, 0.0, 2.0])
@@ -224,7 +224,7 @@ def elu_derivative(z: np.ndarray, alpha: float = 1.0) -> np.ndarray:
 def softplus(z: np.ndarray) -> np.ndarray:
     r"""Smooth ReLU: :math:`\varphi(z) = \ln(1 + e^z)`.
 
-    ``np.logaddexp(0, z)`` is :math:`\ln(e^0 + e^z)`, computed so that no exponential overflows.
+    ``np.logaddexp(0, z)`` is :math:`\ln(e^0 + e^z) = \varphi(z)`, computed so that no exponential overflows.
 
     Args:
         z: array of any shape.
@@ -298,7 +298,7 @@ def gelu(z: np.ndarray) -> np.ndarray:
 
     Warning:
         This is the exact form, the default of Keras and of PyTorch. Much code uses the approximation
-        :math:`\frac z2 (1 + \tanh(\sqrt{2/\pi}\,(z + 0.044715 z^3)))`, which differs by up to 5e-4.
+        :math:`\varphi(z) \approx \frac z2 (1 + \tanh(\sqrt{2/\pi}\,(z + 0.044715 z^3)))`, which differs by up to 5e-4.
 
     Source: Hendrycks & Gimpel (2016), *Gaussian error linear units*, https://arxiv.org/abs/1606.08415.
     """

@@ -176,9 +176,9 @@ def check_gradient(
     seed: int | np.random.Generator = 0,
     tolerance: float = 1e-6,
 ) -> GradientCheck:
-    r"""Compare a gradient g with central differences ĝ by the relative error.
+    r"""Compare a gradient g with central differences ĝ by the relative error r.
 
-    .. math:: \|g - \hat g\| \;/\; \max(\|g\|, \|\hat g\|)
+    .. math:: r = \|g - \hat g\| \;/\; \max(\|g\|, \|\hat g\|)
 
     The relative error of a right gradient is near 1e-10 … 1e-7, of a wrong one near 1e-2 … 2.
 

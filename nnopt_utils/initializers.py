@@ -87,7 +87,7 @@ def lecun_normal(fan_in: int, fan_out: int, generator: np.random.Generator) -> n
 
 @checked(fan_in=_width, fan_out=_width, generator=check_generator)
 def glorot_uniform(fan_in: int, fan_out: int, generator: np.random.Generator) -> np.ndarray:
-    r"""Glorot's (Xavier's): uniform within :math:`\pm\sqrt{6 / (\text{fan-in} + \text{fan-out})}`.
+    r"""Glorot's (Xavier's): uniform within :math:`\pm c`, :math:`c = \sqrt{6 / (\text{fan-in} + \text{fan-out})}`.
 
     Its variance, 2 / (fan-in + fan-out), is a compromise between keeping the variance of signals on their way
     forward (1 / fan-in) and of gradients on their way back (1 / fan-out). Made for tanh; Keras's default.
@@ -124,7 +124,7 @@ def glorot_normal(fan_in: int, fan_out: int, generator: np.random.Generator) -> 
 
 @checked(fan_in=_width, fan_out=_width, generator=check_generator)
 def he_uniform(fan_in: int, fan_out: int, generator: np.random.Generator) -> np.ndarray:
-    r"""He's (Kaiming's) variance, uniform within :math:`\pm\sqrt{6 / \text{fan-in}}`.
+    r"""He's (Kaiming's) variance, uniform within :math:`\pm c`, :math:`c = \sqrt{6 / \text{fan-in}}`.
 
     Arguments and errors as in :func:`zeros`; every number is drawn from ``generator``.
 

@@ -110,14 +110,14 @@ def _check_classification(logits: Any, targets: Any) -> tuple[np.ndarray, np.nda
 
 @checked(_check_regression)
 def mean_squared_error(outputs: np.ndarray, targets: np.ndarray) -> ValueAndGradient:
-    r"""Mean squared error, over samples and outputs: :math:`\frac{1}{nK} \sum_{ij} (o_{ij} - y_{ij})^2`.
+    r"""Mean squared error, over samples and outputs: :math:`\ell = \frac{1}{nK} \sum_{ij} (o_{ij} - y_{ij})^2`.
 
     Args:
         outputs: (n,) or (n, K), a row a sample.
         targets: the same shape.
 
     Returns:
-        The loss and its gradient :math:`\frac{2}{nK} (o - y)`.
+        The loss and its gradient :math:`\nabla\ell = \frac{2}{nK} (o - y)`.
 
     Raises:
         TypeError: an argument is not an array of real numbers.
@@ -138,7 +138,7 @@ def mean_squared_error(outputs: np.ndarray, targets: np.ndarray) -> ValueAndGrad
 
 @checked(_check_regression)
 def half_squared_error(outputs: np.ndarray, targets: np.ndarray) -> ValueAndGradient:
-    r"""Half squared error, sum over outputs, mean over samples: :math:`\frac1n \sum_i \frac12 \|o_i - y_i\|^2`.
+    r"""Half squared error, sum over outputs, mean over samples: :math:`\ell = \frac1n \sum_i \frac12 \|o_i - y_i\|^2`.
 
     Its Hessian with respect to the outputs of one sample is the identity: the form of statistics and of
     Gauss–Newton. It is K/2 times :func:`mean_squared_error`.
@@ -148,7 +148,7 @@ def half_squared_error(outputs: np.ndarray, targets: np.ndarray) -> ValueAndGrad
         targets: the same shape.
 
     Returns:
-        The loss and its gradient :math:`\frac1n (o - y)`.
+        The loss and its gradient :math:`\nabla\ell = \frac1n (o - y)`.
 
     Raises:
         TypeError: an argument is not an array of real numbers.
@@ -167,14 +167,14 @@ def half_squared_error(outputs: np.ndarray, targets: np.ndarray) -> ValueAndGrad
 
 @checked(_check_regression)
 def mean_absolute_error(outputs: np.ndarray, targets: np.ndarray) -> ValueAndGradient:
-    r"""Mean absolute error, over samples and outputs: :math:`\frac{1}{nK} \sum_{ij} |o_{ij} - y_{ij}|`.
+    r"""Mean absolute error, over samples and outputs: :math:`\ell = \frac{1}{nK} \sum_{ij} |o_{ij} - y_{ij}|`.
 
     Args:
         outputs: (n,) or (n, K), a row a sample.
         targets: the same shape.
 
     Returns:
-        The loss and its gradient :math:`\frac{1}{nK} \operatorname{sign}(o - y)`, 0 where the two are equal.
+        The loss and its gradient :math:`\nabla\ell = \frac{1}{nK} \operatorname{sign}(o - y)`, 0 where both are equal.
 
     Raises:
         TypeError: an argument is not an array of real numbers.
@@ -194,9 +194,9 @@ def mean_absolute_error(outputs: np.ndarray, targets: np.ndarray) -> ValueAndGra
 def huber(outputs: np.ndarray, targets: np.ndarray, delta: float = 1.0) -> ValueAndGradient:
     r"""Huber's loss of the error e = o − y, mean over samples and outputs: squared near 0, absolute far out.
 
-    .. math:: \tfrac12 e^2 \text{ if } |e| \le \delta, \quad \text{else } \delta\,(|e| - \tfrac12 \delta)
+    .. math:: \ell(e) = \tfrac12 e^2 \text{ if } |e| \le \delta, \quad \text{else } \delta\,(|e| - \tfrac12 \delta)
 
-    With c the error clipped to :math:`[-\delta, \delta]`, both cases are :math:`c\,(e - \frac12 c)`.
+    With c the error clipped to :math:`[-\delta, \delta]`, both cases are :math:`\ell(e) = c\,(e - \frac12 c)`.
 
     Args:
         outputs: (n,) or (n, K), a row a sample.
@@ -204,7 +204,7 @@ def huber(outputs: np.ndarray, targets: np.ndarray, delta: float = 1.0) -> Value
         delta: :math:`\delta > 0`, in the unit of the outputs. Default 1, as in Keras and PyTorch.
 
     Returns:
-        The loss and its gradient :math:`\frac{1}{nK}\,c`.
+        The loss and its gradient :math:`\nabla\ell = \frac{1}{nK}\,c`.
 
     Raises:
         TypeError: an argument is not an array of real numbers, or ``delta`` is not a number.
@@ -224,18 +224,18 @@ def huber(outputs: np.ndarray, targets: np.ndarray, delta: float = 1.0) -> Value
 
 @checked(_check_binary, label_smoothing=_smoothing)
 def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, label_smoothing: float = 0.0) -> ValueAndGradient:
-    r"""Cross-entropy of yes/no outputs, :math:`-y \ln p - (1 - y) \ln(1 - p)` with :math:`p = 1 / (1 + e^{-z})`.
+    r"""Cross-entropy of yes/no outputs, :math:`\ell = -y \ln p - (1 - y) \ln(1 - p)` with :math:`p = 1 / (1 + e^{-z})`.
 
-    From the logit z it is :math:`\max(z, 0) - yz + \ln(1 + e^{-|z|})`: three terms that neither overflow nor lose
-    a small loss. Mean over samples (and outputs, if there are several).
+    From the logit z it is :math:`\ell = \max(z, 0) - yz + \ln(1 + e^{-|z|})`: three terms that neither overflow nor
+    lose a small loss. Mean over samples (and outputs, if there are several).
 
     Args:
         logits: z, of shape (n,) or (n, K).
         targets: y, the same shape: 0 or 1, or probabilities between them.
-        label_smoothing: s in [0, 1], default 0: trains on :math:`(1 - s)\,y + s/2` instead of y.
+        label_smoothing: s in [0, 1], default 0: trains on :math:`y' = (1 - s)\,y + s/2` instead of y.
 
     Returns:
-        The loss and its gradient :math:`\frac{1}{nK} (p - y)`.
+        The loss and its gradient :math:`\nabla\ell = \frac{1}{nK} (p - y)`.
 
     Raises:
         TypeError: an argument is not an array of real numbers, or ``label_smoothing`` is not a number.
@@ -262,17 +262,17 @@ def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, label_smoothin
 
 @checked(_check_classification, label_smoothing=_smoothing)
 def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray, label_smoothing: float = 0.0) -> ValueAndGradient:
-    r"""Cross-entropy of a softmax, mean over samples: :math:`-\frac1n \sum_{ij} y_{ij} \ln p_{ij}`.
+    r"""Cross-entropy of a softmax, mean over samples: :math:`\ell = -\frac1n \sum_{ij} y_{ij} \ln p_{ij}`.
 
-    With integer labels only the probability of the right class counts: :math:`-\frac1n \sum_i \ln p_{i, y_i}`.
+    With integer labels only the right class counts: :math:`\ell = -\frac1n \sum_i \ln p_{i,\text{right}}`.
 
     Args:
         logits: z, of shape (n, K), K ≥ 2.
         targets: labels 0 … K − 1 of shape (n,), or rows of probabilities (one-hot or not) of shape (n, K).
-        label_smoothing: s in [0, 1], default 0: trains on :math:`(1 - s)\,y + s/K` instead of y.
+        label_smoothing: s in [0, 1], default 0: trains on :math:`y' = (1 - s)\,y + s/K` instead of y.
 
     Returns:
-        The loss and its gradient :math:`\frac1n (p - y)`.
+        The loss and its gradient :math:`\nabla\ell = \frac1n (p - y)`.
 
     Raises:
         TypeError: an argument is not an array of real numbers, or ``label_smoothing`` is not a number.
@@ -315,7 +315,7 @@ def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray, label_smoothi
 
 @checked(weights=check_array, strength=partial(check_number, low=0.0))
 def l2_penalty(weights: np.ndarray, strength: float) -> ValueAndGradient:
-    r"""L2 penalty :math:`\frac\lambda2 \sum w^2`, to be added to a loss; its gradient is :math:`\lambda w`.
+    r"""L2 penalty :math:`R = \frac\lambda2 \sum_i w_i^2`, to be added to a loss; gradient :math:`\nabla R = \lambda w`.
 
     Args:
         weights: w, an array of any shape (weights, not biases).

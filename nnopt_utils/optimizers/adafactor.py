@@ -14,8 +14,8 @@ from nnopt_utils.optimizers.tensors import TensorOptimizer
 class Adafactor(TensorOptimizer):
     r"""Adafactor (Shazeer & Stern 2018): a second moment that costs a row and a column instead of a matrix.
 
-    Of the squared gradients of an n × m matrix it keeps the means of the rows, R (n × 1), and of the columns, C
-    (1 × m). Their product R C / mean(R) is the guess at all n m of them: n + m numbers instead of n m. Below, θ stands
+    Of the squared gradients of an n × m matrix it keeps the means of the rows, R (n), and of the columns, C (m).
+    Their product R Cᵀ / mean(R) is the guess at all n m of them: n + m numbers instead of n m. Below, θ stands
     for one tensor of the layout, and RMS(x) is ‖x‖ / √(number of entries).
 
     A weight matrix in ``"paper"`` and ``"keras"``:
@@ -24,10 +24,10 @@ class Adafactor(TensorOptimizer):
 
         \hat\beta_t = 1 - t^{\kappa}, \quad
         \alpha_t = \max(\varepsilon_2, \operatorname{RMS}(\theta_t))\, \min(\eta_t, \frac{1}{\sqrt{t}}) \\
-        R_t = \hat\beta_t R_{t-1} + (1 - \hat\beta_t) \operatorname{rowmean}(g_t^2 + \varepsilon_1) \\
-        C_t = \hat\beta_t C_{t-1} + (1 - \hat\beta_t) \operatorname{colmean}(g_t^2 + \varepsilon_1) \\
-        \hat V_t = \frac{R_t C_t}{\operatorname{mean}(R_t)}, \quad
-        U_t = \frac{g_t}{\sqrt{\hat V_t}} \\
+        R_t = \hat\beta_t R_{t-1} + (1 - \hat\beta_t) \operatorname{rowmean}(g_t^{\odot 2} + \varepsilon_1) \\
+        C_t = \hat\beta_t C_{t-1} + (1 - \hat\beta_t) \operatorname{colmean}(g_t^{\odot 2} + \varepsilon_1) \\
+        \hat V_t = \frac{R_t C_t^\top}{\operatorname{mean}(R_t)}, \quad
+        U_t = g_t \oslash \hat V_t^{\odot 1/2} \\
         \theta_{t+1} = \theta_t - \alpha_t \frac{U_t}{\max(1, \operatorname{RMS}(U_t) / d)}
 
     A bias vector in ``"paper"`` and ``"keras"`` keeps its second moment whole:
@@ -46,10 +46,10 @@ class Adafactor(TensorOptimizer):
 
         \hat\beta_t = 1 - t^{\kappa}, \quad
         \alpha_t = \max(\varepsilon_2, \operatorname{RMS}(\theta_t))\, \min(\eta_t, \frac{1}{\sqrt{t}}) \\
-        R_t = \hat\beta_t R_{t-1} + (1 - \hat\beta_t) \operatorname{rowmean}(g_t^2) \\
-        C_t = \hat\beta_t C_{t-1} + (1 - \hat\beta_t) \operatorname{colmean}(g_t^2) \\
-        \hat V_t = \frac{R_t C_t}{\max(\operatorname{mean}(R_t), \varepsilon_1)}, \quad
-        U_t = \frac{g_t}{\max(\sqrt{\hat V_t}, \varepsilon_1)} \\
+        R_t = \hat\beta_t R_{t-1} + (1 - \hat\beta_t) \operatorname{rowmean}(g_t^{\odot 2}) \\
+        C_t = \hat\beta_t C_{t-1} + (1 - \hat\beta_t) \operatorname{colmean}(g_t^{\odot 2}) \\
+        \hat V_t = \frac{R_t C_t^\top}{\max(\operatorname{mean}(R_t), \varepsilon_1)}, \quad
+        U_t = g_t \oslash \max(\hat V_t^{\odot 1/2}, \varepsilon_1) \\
         \theta_{t+1} = \theta_t - \alpha_t \frac{U_t}{\max(1, \operatorname{RMS}(U_t) / d)}
 
     A bias vector in ``"pytorch"``:

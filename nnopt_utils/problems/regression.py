@@ -277,10 +277,11 @@ class LogisticRegression(Regression):
     .. math:: J(\theta) = \frac1n \sum_i \left[\ln(1 + e^{z_i}) - y_i z_i\right] + \frac{\lambda}{2}\lVert w\rVert^2,
               \qquad z_i = x_i w + b
 
-    .. math:: \nabla J = \frac1n \tilde X^\top (p - y) + \lambda w, \qquad
+    .. math:: \nabla J = \frac1n \tilde X^\top (p - y) + \lambda I_w \theta, \qquad
               \nabla^2 J = \frac1n \tilde X^\top \operatorname{diag}(p \odot (1 - p))\, \tilde X + \lambda I_w
 
-    with p = σ(z) and X̃ = (X, 1). θ = (w, b), d = n_features + 1. The bias is not penalised.
+    with p = σ(z), X̃ = (X, 1), and I_w the identity without the bias's 1. θ = (w, b), d = n_features + 1. The bias is
+    not penalised.
 
     Args:
         x: inputs, shape (n, n_features); float32 or float64, not copied.
@@ -337,16 +338,17 @@ class LogisticRegression(Regression):
 class SoftmaxRegression(Regression):
     r"""Softmax regression: K classes, one output each; a network without hidden layers.
 
-    .. math:: J(\theta) = \frac1n \sum_i \left[\ln \sum_k e^{z_{ik}} - z_{i y_i}\right]
+    .. math:: J(\theta) = \frac1n \sum_i \left[\ln \sum_k e^{z_{ik}} - z_{i,\text{right}}\right]
               + \frac{\lambda}{2}\lVert W\rVert^2, \qquad z_i = x_i W + b
 
-    .. math:: \nabla J = \frac1n \tilde X^\top (P - Y) + \lambda W, \qquad
+    .. math:: \nabla J = \frac1n \tilde X^\top (P - Y) + \lambda I_w \Theta, \qquad
               \nabla^2 J = \frac1n \sum_i \left(\tilde x_i^\top \tilde x_i\right) \otimes
-              \left(\operatorname{diag} p_i - p_i p_i^\top\right) + \lambda I_W
+              \left(\operatorname{diag} p_i - p_i p_i^\top\right) + \lambda\, I_w \otimes I
 
-    with P the softmax of the logits, Y the labels as rows of 0 and 1, X̃ = (X, 1). θ holds W, shape
-    (n_features, K), row by row, then b; d = (n_features + 1) K. The bias is not penalised. Adding one number to every
-    bias changes nothing: of all minima, ``minimum`` is the one whose biases sum to 0.
+    with P the softmax of the logits (p_i its rows as columns), Y the labels as rows of 0 and 1, X̃ = (X, 1), Θ the
+    matrix W with b below it, and I_w the identity without the bias's 1. θ holds Θ row by row; d = (n_features + 1) K.
+    The bias is not penalised. Adding one number to every bias changes nothing: of all minima, ``minimum`` is the one
+    whose biases sum to 0.
 
     Args:
         x: inputs, shape (n, n_features); float32 or float64, not copied.

@@ -142,7 +142,8 @@ class Rosenbrock(Surface):
 class Beale(Surface):
     r"""Flat in the middle, steep in the corners: gradients from 0.01 to 100,000 in one picture.
 
-    .. math:: J(x, y) = \sum_{i=1}^{3} \left(c_i - x\,(1 - y^i)\right)^2, \qquad c = (1.5,\ 2.25,\ 2.625)
+    .. math:: J(x, y) = \sum_{i=1}^{3} \left(c_i - x\,(1 - y^i)\right)^2, \qquad
+              c_1 = 1.5, \quad c_2 = 2.25, \quad c_3 = 2.625
 
     The minimum is 0 at (3, ½); there is a saddle at (0, 1), near the start.
 

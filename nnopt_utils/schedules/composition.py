@@ -13,7 +13,7 @@ from nnopt_utils._validation import check_integer, describe
 class Compose:
     r"""Schedules one after the other, each for its number of steps, the last for ever.
 
-    Each part counts its steps from its own 0: with part i beginning at step b_i, :math:`\eta_k = \eta^{(i)}_{k - b_i}`.
+    Each part counts its steps from its own 0: with part i beginning at step b_i, :math:`\eta_k = \eta^{(i)}(k - b_i)`.
 
     Args:
         parts: pairs (schedule, steps >= 1) and at the end one schedule alone. A schedule is any function of the step.

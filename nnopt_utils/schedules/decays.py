@@ -70,7 +70,7 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class PiecewiseConstant:
-    r"""Given rates between given steps: :math:`\eta_k = v_i` with i the number of boundaries :math:`b_j \le k`.
+    r"""Given rates between given steps: :math:`\eta_k = v_i, \; i = \sum_j [b_j \le k]`, v from 0.
 
     Args:
         boundaries: the steps from which the next rate holds, rising, each >= 1.

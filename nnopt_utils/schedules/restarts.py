@@ -74,8 +74,9 @@ class CosineRestarts:
 class OneCycle:
     r"""Rise to a high rate, then fall far below the start: one cycle over the whole training.
 
-    The rate goes from :math:`\eta_{\max} / d` at k = 0 up to :math:`\eta_{\max}` at k = p s − 1, and from there down to
-    :math:`\eta_{\max} / (d\,f)` at the last step, k = s − 1; both ways along a cosine or a line.
+    The rate goes from :math:`\eta_\text{first} = \eta_{\max} / d` at k = 0 up to :math:`\eta_{\max}` at k = p s − 1,
+    and from there down to :math:`\eta_\text{last} = \eta_{\max} / (d\,f)` at the last step, k = s − 1; both ways along
+    a cosine or a line.
 
     Args:
         learning_rate: η_max > 0, the highest rate.

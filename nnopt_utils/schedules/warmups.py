@@ -11,11 +11,11 @@ from nnopt_utils.schedules.shapes import SHAPES
 
 @dataclass(frozen=True)
 class LinearWarmup:
-    r"""Rise in a straight line to η₀ over s steps, then stay: :math:`\eta_k = \eta_0 \min(1, (k+1)/s)`.
+    r"""Rise in a straight line to η over s steps, then stay: :math:`\eta_k = \eta \min(1, (k+1)/s)`.
 
     Args:
-        learning_rate: η₀ > 0.
-        steps: s >= 1. The first step already has η₀/s, so no step is wasted at rate zero.
+        learning_rate: η > 0.
+        steps: s >= 1. The first step already has η/s, so no step is wasted at rate zero.
 
     Example:
         >>> schedule = LinearWarmup(0.1, steps=4)
@@ -23,7 +23,7 @@ class LinearWarmup:
         [0.025, 0.05, 0.075, 0.1, 0.1, 0.1]
 
     Warning:
-        PyTorch's ``LinearLR`` begins at a third of η₀ by default. To match: ``start_factor=1 / s`` and
+        PyTorch's ``LinearLR`` begins at a third of η by default. To match: ``start_factor=1 / s`` and
         ``total_iters=s - 1``.
 
     Source: P. Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017.
@@ -45,7 +45,7 @@ class LinearWarmup:
 class Warmup:
     r"""Rise in a straight line over w steps to where another schedule begins, then follow it.
 
-    .. math:: \eta_k = \eta'_0\, (k + 1) / w \text{ for } k < w, \qquad \eta_k = \eta'_{k - w} \text{ afterwards}
+    .. math:: \eta_k = \eta'(0)\, (k + 1) / w \text{ for } k < w, \quad \text{else } \eta'(k - w)
 
     Args:
         after: the schedule η', which counts its steps from the end of the warm-up; or any function of the step.
@@ -86,14 +86,15 @@ class Warmup:
 class WarmupStableDecay:
     r"""Rise, stay, fall at the very end: WSD. The plateau can be made longer without beginning anew.
 
-    With w warm-up steps, d decay steps, s steps in all, and u = (k − (s − d)) / d the share of the fall that is over,
+    With w warm-up steps, d decay steps, s steps in all, and u the share of the fall that is over,
 
-    .. math:: \eta_k = \eta_0\, (k + 1) / w, \qquad \eta_k = \eta_0, \qquad \eta_k = \eta_0\, (r + (1 - r) f(u))
+    .. math:: \eta_k = \eta\, (k + 1) / w \text{ for } k < w, \quad \text{else } \eta \text{ for } k < s - d, \quad
+              \text{else } \eta\, (r + (1 - r) f(u)), \qquad u = (k - (s - d)) / d
 
-    for k < w, for w ≤ k < s − d, and from there on. The shape f is 1 − u, (1 + cos πu)/2 or 1 − √u.
+    The shape f is 1 − u, (1 + cos πu)/2 or 1 − √u.
 
     Args:
-        learning_rate: η₀ > 0.
+        learning_rate: η > 0.
         steps: s, all steps of the training; afterwards the rate stays at its end.
         warmup_steps: w >= 0.
         decay_steps: d >= 0; w + d <= s.

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import inspect
 
-import numpy as np
 import pytest
-from formulas import (
-    OPERATORS,
-    Formula,
-    FormulaError,
-    Node,
-    Scope,
-    Step,
-    chapter_formulas,
-    docstring_blocks,
-    docstring_formulas,
-    mutations,
-    parse,
-    symbols,
-)
 
 from nnopt_utils import optimizers
 from nnopt_utils.optimizers import SGD, Adam, GradientDescent, Optimizer, TensorOptimizer
+from tools.formulas.arithmetic import FormulaError
+from tools.formulas.mutate import mutations
+from tools.formulas.nodes import Statement
+from tools.formulas.optimizers import Formula, Step
+from tools.formulas.parse import parse
+from tools.formulas.read import chapter_formulas, docstring_blocks, docstring_formulas
 from tools.twins import find_pairs
 
 CHAPTERS = [pair.twin for pair in find_pairs()]
@@ -46,113 +37,6 @@ EQUIVALENT = {
     ("Muon pytorch exclude_output=False", "O", "a bound left out"),  # no norm falls below 1e-7
     ("Muon pytorch exclude_output=False", "O", "another number"),
 }
-
-
-def value(latex: str, **names: float | np.ndarray) -> float | np.ndarray:
-    """The right side of ``y = latex``, with numbers for its letters."""
-    step = Step(3, 0.1, names, np.zeros(2), np.zeros(2), np.array([1.0, -2.0]), {}, {})
-    definitions = {left.value: [right] for left, right in parse(f"y = {latex}")}
-    return Scope(step, definitions).symbol("y", None)
-
-
-class TestGrammar:
-    @pytest.mark.parametrize(
-        ("latex", "expected"),
-        [
-            ("1 + 2 - 3", 0.0),
-            ("-a + b", 1.0),
-            ("2 a b", 12.0),
-            (r"2 \cdot a \times b \odot 1", 12.0),
-            ("a^2 b", 12.0),
-            ("a^{b - 1}", 4.0),
-            ("-a^2", -4.0),
-            ("a / b", 2 / 3),
-            ("a / b / 4", 1 / 6),
-            ("a / (b c)", 2 / 15),
-            (r"\frac{a + 1}{b} \tfrac{1}{2}", 0.5),
-            (r"\sqrt{a + 2}", 2.0),
-            (r"\sqrt[3]{8}", 2.0),
-            (r"\max(a, b, c) - \min\{a, b\}", 3.0),
-            (r"\lvert a - b \rvert", 1.0),
-            (r"\lVert g_t \rVert^2", 5.0),
-            (r"\lVert g_t \rVert_2 \lVert g_t \rVert_1", 3 * np.sqrt(5)),
-            (r"\langle g_t, g_t \rangle", 5.0),
-            (r"\operatorname{sign}(a - b)", -1.0),
-            (r"\operatorname{RMS}(g_t)", np.sqrt(2.5)),
-            (r"\left( a + b \right) \bigl[ c \bigr]", 25.0),
-            (r"\exp(0) + \ln(1)", 1.0),
-            (r"\prod_{i=1}^{t} (a i)", 48.0),
-            (r"\sum_{i=1}^3 i", 6.0),
-            (r"a \,\text{momentum}\; b \quad", 3.0),
-            (r"\begin{cases} a & \text{if } t > 4 \\ b & \text{otherwise} \end{cases}", 3.0),
-            (r"\begin{cases} a, & \text{if } t \le 3, \\ b & \text{otherwise}. \end{cases}", 2.0),
-            (r"\eta_t t", 0.3),
-            ("0.5 a.", 1.0),
-        ],
-    )
-    def test_value(self, latex, expected):
-        assert value(latex, a=2.0, b=3.0, c=5.0, momentum=0.5) == pytest.approx(expected)
-
-    def test_entry_by_entry(self):
-        assert value(r"g_t^2 + \operatorname{sign}(g_t)").tolist() == [2.0, 3.0]
-
-    def test_matrices(self):
-        """Capital letters side by side are multiplied as matrices, all else entry by entry."""
-        A, B = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
-        names = {"A": A, "B": B, "a": 2.0}
-        np.testing.assert_array_equal(value("a A B", **names), 2 * A @ B)
-        np.testing.assert_array_equal(value(r"A A^\top B", **names), A @ A.T @ B)
-        np.testing.assert_array_equal(value(r"A \odot B", **names), A * B)
-        np.testing.assert_array_equal(value("(A + B) A", **names), (A + B) @ A)
-
-    def test_assignments(self):
-        latex = r"""\begin{aligned} m_t &= \beta_1 m_{t-1}, \\[2pt]
-            \hat m_t &= \frac{m_t}{1 - \beta_1^t}, \qquad \bar{g}_{t} = v_{\text{max}, t} \quad
-            x_0 = \theta_1. \end{aligned}"""
-        names = [left.value for left, _ in parse(latex)]
-        assert names == [("m", "t"), ("hat_m", "t"), ("bar_g", "t"), ("x", 0)]
-        assert symbols(parse(latex)[0][1]) == {("beta_1", None), ("m", "t-1")}
-        assert symbols(parse(latex)[2][1]) == {("v_max", "t")}
-
-    @pytest.mark.parametrize(
-        ("latex", "message"),
-        [
-            ("", "got no assignment"),
-            ("a + b", "got add.* on the left of an assignment; expected one symbol"),
-            ("a", "got a alone; expected lhs = rhs"),
-            ("a = ", "got 'the end'"),
-            ("a = (b", r"got 'the end'; expected '\)'"),
-            ("a = b)", r"got '\)' after an assignment"),
-            ("a = b / c d", r"got a / b c, which says two things"),
-            (r"a = \frac{b}", "got 'the end'; expected '{'"),
-            (r"a = \nabla b", r"got '\\\\nabla'; expected a number, a symbol or a bracket"),
-            (r"a = |b|", r"got '\|'"),
-            (r"a = \max b", "got 'b' after max; expected a bracket"),
-            (r"a = \lVert b \rVert_3", "got the norm '3'; expected 1, 2 or F"),
-            (r"a = \text{or, else,} b", "got the text 'or,else,'; expected an argument's or operator's name"),
-            (r"a = b'", "got a prime"),
-            (r"a = \operatorname{magic}(b)", "magic.* is no argument"),
-            (r"a = \begin{cases} 1 & \text{when } t > 2 \end{cases}", "got the condition 'when'"),
-            (r"a = \begin{cases} 1 & \text{if } t > 5 \end{cases}", "none of the cases holds"),
-            (r"a = \begin{pmatrix} 1 \end{pmatrix}", "unknown environment"),
-            (r"a = \prod_{i \in S} i", "something like i=1"),
-            ("a = b", r"b\[None\] is no argument, no state and not defined"),
-            ("a = a", r"a\[None\] is defined by itself"),
-            (r"a = \theta_{t-1}", r"theta\[t-1\] is no argument"),
-            (r"a = 1, a = 2", "given two different values"),
-            (r"a = \operatorname{rows}(2)", "rows"),
-        ],
-    )
-    def test_errors_say_what_and_where(self, latex, message):
-        step = Step(3, 0.1, {}, np.zeros(2), np.zeros(2), np.ones(2), {}, {})
-        with pytest.raises(FormulaError, match=message):
-            definitions = {}
-            for left, right in parse(latex):
-                definitions.setdefault(left.value, []).append(right)
-            Scope(step, definitions).symbol("a", None)
-
-    def test_every_operator_is_documented(self):
-        assert {"sign", "RMS", "mean", "rowmean", "colmean", "NS", "rows", "columns", "clip"} <= set(OPERATORS)
 
 
 class TestDocstrings:
@@ -181,7 +65,7 @@ class TestDocstrings:
             (convention, left.value)
             for block in docstring_blocks(cls)
             for convention in block.conventions
-            for left, _ in parse(block.latex)
+            for left, *_ in parse(block.latex)
         }
         assert printed <= used
 
@@ -190,10 +74,10 @@ class TestDocstrings:
         """A sign, a root, ε's place, an index, swapped β's, t from 0, …: whatever is wrong, the comparison fails."""
         formula = DOCSTRINGS[where]
         steps, unnoticed, count = formula.steps(), set(), 0
-        for i, (left, right) in enumerate(formula.statements):
+        for i, (left, right, _) in enumerate(formula.statements):
             for slip, changed in mutations(right):
                 count += 1
-                statements = [*formula.statements[:i], (left, changed), *formula.statements[i + 1 :]]
+                statements = [*formula.statements[:i], Statement(left, changed), *formula.statements[i + 1 :]]
                 if passes(formula, statements, steps):
                     unnoticed.add((where, left.value[0], slip))
         assert count >= 5
@@ -201,33 +85,8 @@ class TestDocstrings:
         expected = {e for e in EQUIVALENT if e[0] == where}
         assert all(any(e[:2] == u[:2] and e[2] in ("", u[2]) for u in unnoticed) for e in expected)
 
-    def test_slips_are_the_typical_ones(self):
-        (_, right), *_ = parse(r"y = \theta_t - \eta_t \frac{m_t}{\sqrt{v_t} + \varepsilon} + \beta_1 x_{t-1} t")
-        slips = {name for name, _ in mutations(right)}
-        assert slips >= {
-            "sign",
-            "term left out",
-            "factor left out",
-            "not divided",
-            "turned over",
-            "sqrt left out",
-            "ε inside the root",
-            "β's swapped",
-            "index",
-            "t from 0",
-        }
-        (_, right), *_ = parse(r"y = \max(\sqrt{v_t + \varepsilon}, \lvert g_t \rvert^2, 3)")
-        assert {name for name, _ in mutations(right)} >= {
-            "ε outside the root",
-            "max for min",
-            "a bound left out",
-            "abs left out",
-            "no power",
-            "another number",
-        }
 
-
-def passes(formula: Formula, statements: list[tuple[Node, Node]], steps: list[Step]) -> bool:
+def passes(formula: Formula, statements: list[Statement], steps: list[Step]) -> bool:
     try:
         formula.checked(statements, steps)
     except (FormulaError, AssertionError):
@@ -306,9 +165,9 @@ class TestChapters:
         formula = MARKED[where]
         steps = formula.steps()
         used = formula.checked(formula.statements, steps)
-        for i, (left, right) in enumerate(formula.statements):
+        for i, (left, right, _) in enumerate(formula.statements):
             for slip, changed in mutations(right):
-                statements = [*formula.statements[:i], (left, changed), *formula.statements[i + 1 :]]
+                statements = [*formula.statements[:i], Statement(left, changed), *formula.statements[i + 1 :]]
                 if left.value in used and passes(formula, statements, steps):
                     rule = f"{formula.optimizer.__name__} {formula.convention}"
                     assert {e for e in EQUIVALENT if e[0].startswith(rule) and e[1:] == (left.value[0], slip)}
@@ -348,8 +207,7 @@ $$ \theta_{t+1} = \theta_t - \eta_t \frac{\hat m_t}{\sqrt{v_t / (1 - \beta_2^t)}
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("<!-- formula: Adm paper -->\n$$ a = b $$", "got the mark 'Adm paper'; expected: Class convention"),
-            ("<!-- formula: Adam -->\n$$ a = b $$", "got the mark 'Adam'"),
+            ("<!-- formula: Adam -->\n$$ a = b $$", "expected: Class convention"),
             ("<!-- formula: Adam paper -->\nThen $$ a = b $$", r"got no \$\$ … \$\$ right after the mark"),
             ("<!-- formula: Adam paper -->\n$$ a $$", "got a alone"),
         ],
