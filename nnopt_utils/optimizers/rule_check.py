@@ -15,7 +15,7 @@ from nnopt_utils._validation import describe
 
 def is_ours(rule: Callable[..., None]) -> bool:
     """Does a rule belong to this library? Its tests know it; there is nothing to ask."""
-    return rule.__module__.startswith("nnopt_utils.optimizers.")
+    return str(getattr(rule, "__module__", "")).startswith("nnopt_utils.optimizers.")
 
 
 def check_returned(optimizer: Any, returned: Any) -> None:
@@ -49,7 +49,7 @@ def watched_update(optimizer: Any, theta: np.ndarray, gradient: np.ndarray, slot
                 f"{rule}: got `{name} = …`, which makes a new array and leaves the old one as it was; "
                 f"expected a change in place, such as `{name} -= …` or `{name}[:] = …`"
             )
-    if all(same) and not _overrides_a_hook(optimizer) and not _moves_a_zero(optimizer, gradient, slots):
+    if all(same) and not _overrides_a_hook(optimizer) and not _moves_anything(optimizer, gradient, slots):
         raise TypeError(
             f"{rule}: got a rule that changes neither theta nor its state; expected a change in place, "
             "such as `theta -= …` or `theta[:] = …`"
@@ -62,11 +62,15 @@ def _overrides_a_hook(optimizer: Any) -> bool:
     return not all(is_ours(getattr(type(optimizer), hook)) for hook in ("begin_step", "end_step"))
 
 
-def _moves_a_zero(optimizer: Any, gradient: np.ndarray, slots: list[np.ndarray]) -> bool:
-    """Does the rule move a θ of zeros in float64? A step that was only too small for a larger θ does."""
-    theta = np.zeros(gradient.shape)
-    optimizer.update(theta, gradient.astype(np.float64), *[slot.copy() for slot in slots])
-    return bool(theta.any())
+def _moves_anything(optimizer: Any, gradient: np.ndarray, slots: list[np.ndarray]) -> bool:
+    """Does the rule change zeros or ones, when the gradient's entries are ±1? A step that was only too small does."""
+    for theta in (np.zeros(gradient.shape), np.ones(gradient.shape)):
+        arrays = [theta, *(slot.copy() for slot in slots)]
+        before = [array.copy() for array in arrays]
+        optimizer.update(theta, np.sign(gradient).astype(np.float64), *arrays[1:])
+        if not all(map(np.array_equal, before, arrays)):
+            return True
+    return False
 
 
 def _rebound(rule: Callable[..., None], n_slots: int) -> list[str | None]:

@@ -39,6 +39,7 @@ class State:
         scalars: numbers that belong to the state.
         this_step: numbers that ``begin_step`` computes for all blocks of a step; not part of the state.
         layout: the places of tensors in θ, or ``None``.
+        place: of the part of θ that ``update`` is changing.
     """
 
     slots: Sequence[str] = ()
@@ -47,7 +48,9 @@ class State:
     scalars: dict[str, float]
     this_step: dict[str, float]
     layout: Sequence[Place] | None
-    learning_rate: Any
+    place: Place
+    learning_rate: Any  # this and the next are Declared's
+    complete: Any
     schedule: Schedule | None = None
     _shape: tuple[int, ...] | None
     _cut: Cut | None = None
@@ -97,6 +100,7 @@ class State:
         Raises:
             ValueError: the state is another optimizer's, or its arrays do not fit; nothing is changed.
         """
+        self.complete()
         self._check_state(state)
         layout = state["layout"]
         layout = layout and [Place(name, tuple(shape), slice(start, stop)) for name, shape, start, stop in layout]

@@ -213,9 +213,14 @@ def by_slices(self, theta, gradient, m):
     theta[:] = theta - self.learning_rate * m
 
 
+def multiplies(self, theta, gradient):
+    theta *= np.exp(-self.learning_rate * gradient)
+
+
 @pytest.mark.parametrize(
     ("update", "slots"),
     [
+        (multiplies, ()),
         (moves_every_third, ("total",)),
         (reuses_names, ("m",)),
         (writes_by_out, ()),
