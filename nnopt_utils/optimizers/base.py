@@ -171,13 +171,7 @@ class Optimizer(State, Declared, ABC):
     def _parts(self, theta: np.ndarray) -> list[Part]:
         """Return θ and its state in parts, which are views: cut once, as long as the arrays stay the same."""
         cut = self._cut
-        if (
-            cut is None
-            or cut.theta is not theta
-            or cut.layout is not self.layout
-            or cut.block_size != self.block_size
-            or any(map(is_not, cut.slots, self.state.values()))
-        ):
+        if cut is None or cut.block_size != self.block_size or any(map(is_not, cut.slots, self.state.values())):
             parts = [(place, place.of(theta), self._slots_of(place)) for place in self.places(theta.shape)]
             cut = self._cut = Cut(theta, self.layout, self.block_size, [*self.state.values()], parts)
         return cut.parts
@@ -187,6 +181,7 @@ class Optimizer(State, Declared, ABC):
     def _check_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         cut = self._cut
         if cut is None or theta is not cut.theta or self.layout is not cut.layout or not theta.flags.writeable:
+            self._cut = None
             self.complete()
             self._check_theta(theta)
         is_array = type(gradient) is np.ndarray and gradient.dtype.kind == "f" and gradient.shape == theta.shape
