@@ -41,7 +41,7 @@ def _check_targets(name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarra
             hint = (
                 " (NumPy would broadcast the two to a matrix of every output against every target; reshape one of them)"
             )
-        raise ValueError(f"{name}: got {describe(targets)}; expected shape {shape}, that of the outputs{hint}")
+        raise ValueError(f"{name}: got {describe(targets)}; expected shape {shape}, that of outputs{hint}")
     return targets
 
 
