@@ -20,6 +20,7 @@ from nnopt_utils import (
     problems,
     schedules,
 )
+from nnopt_utils.optimizers import muon
 from nnopt_utils.schedules.shapes import SHAPES
 from tools.formulas.claims import Subject
 from tools.formulas.subjects.descent import difference_of_values, quadratic
@@ -171,6 +172,15 @@ def steepest_descent(generator: np.random.Generator) -> dict[str, Any]:
     problem, start = problems.Quadratic([0.5, 3.0], rotation=0.4), generator.normal(size=2)
     points = line_search.steepest_descent(problem, 1, lambda *_: 0.2, start).points
     return {"theta_t": points[0], "theta_t+1": points[1], "s_t": 0.2, "g_t": problem.gradient(start)}
+
+
+@documents(muon.newton_schulz)
+def newton_schulz(generator: np.random.Generator) -> list[dict[str, Any]]:
+    """One step, of a wide and of a tall matrix."""
+    pairs = [
+        (G, G / (np.linalg.norm(G) + 1e-7)) for G in (generator.normal(size=(3, 5)), generator.normal(size=(5, 3)))
+    ]
+    return [{"X": X, "X_new": muon.newton_schulz(G, steps=1)} for G, X in pairs]
 
 
 # --- gradients and initialisers -------------------------------------------------------------------------------------
