@@ -29,7 +29,8 @@ class Signals(NamedTuple):
     Attributes:
         pre_activations: :math:`z^{(1)}, z^{(2)}, \dots`; the last is the output.
         activations: :math:`a^{(0)} = x, a^{(1)}, \dots`; the last is the output.
-        deltas: :math:`\delta^{(1)}, \delta^{(2)}, \dots` with :math:`\delta^{(k)} = \partial J / \partial z^{(k)}`.
+        deltas: :math:`\delta^{(1)}, \delta^{(2)}, \dots` with
+            :math:`\delta^{(k)} = \frac{\partial J}{\partial z^{(k)}}`.
     """
 
     pre_activations: list[np.ndarray]

@@ -25,7 +25,9 @@ def backtracking(
 
     .. math::
 
-        J(\theta + s\,d) \le J(\theta) + c\, s\, g^\top d, \qquad s = s_0,\; \rho s_0,\; \rho^2 s_0,\; \dots
+        J(\theta + s\,d) \le J(\theta) + c\, s\, g^\top d, \qquad s = \rho^i s_0
+
+    with the smallest i = 0, 1, 2, … for which it holds.
 
     Args:
         problem: has ``value`` and ``gradient``.

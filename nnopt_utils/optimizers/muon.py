@@ -28,7 +28,7 @@ def newton_schulz(G: np.ndarray, steps: int = 5) -> np.ndarray:
 
     .. math::
 
-        X \leftarrow a X + b\, X X^\top X + c\, (X X^\top)^2 X, \qquad a, b, c = 3.4445, -4.7750, 2.0315 .
+        X \leftarrow a X + b\, X X^\top X + c\, (X X^\top)^2 X, \qquad a = 3.4445, \quad b = -4.7750, \quad c = 2.0315 .
 
     It leaves U and V as they are and turns each singular value σ into a σ + b σ³ + c σ⁵. The coefficients make small
     σ grow fast (3.4 times a step) at the price that σ does not settle at 1: five steps take every σ from 0.01 to 1

@@ -1,4 +1,4 @@
-"""Every rule in the docstrings of activations, losses, gradients, initialisers, schedules and problems is executed."""
+"""Every rule in the docstrings of functions, schedules, problems, line searches and networks is executed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnopt_utils import activations, gradients, initializers, losses, problems, schedules
+from nnopt_utils import (
+    activations,
+    backpropagation,
+    gradients,
+    initializers,
+    line_search,
+    losses,
+    networks,
+    problems,
+    schedules,
+)
 from nnopt_utils.activations import ACTIVATIONS
+from nnopt_utils.optimizers import muon
 from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim, Subject
 from tools.formulas.read import RELATION, docstring_claim, docstring_fragments
@@ -17,6 +28,7 @@ from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
 from tools.formulas.subjects.recorder import Recorder
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
+MODULES += [line_search, backpropagation, networks]
 
 
 def owners() -> list:
@@ -26,7 +38,7 @@ def owners() -> list:
         for value in vars(module).values():
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
-    return list(found)
+    return [*found, muon.newton_schulz]
 
 
 OWNERS = owners()
@@ -51,7 +63,7 @@ class TestDocstrings:
         assert fragments >= NO_RULE and all(RELATION.search(fragment) for fragment in NO_RULE)
 
     def test_how_many_there_are(self):
-        assert len(CLAIMS) == len(DOCUMENTED) == 56
+        assert len(CLAIMS) == len(DOCUMENTED) == 65
         n_rules = sum(len(claim.statements) for claim in CLAIMS.values())
         architecture = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
         assert n_rules >= 75 and f"{n_rules} rules in the docstrings" in architecture

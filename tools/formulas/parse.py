@@ -418,7 +418,7 @@ class Parser(Tokens):
             else:
                 break
         node = Node("symbol", value=(name, index))
-        if name in self.functions and self.peek() == "(":
+        if self.peek() == "(" and (name in self.functions or f"{name}_{index}" in self.functions):
             return Node("apply", (node, *self.until(self.take(), None)))
         if self.peek() == "[" and self.tokens[self.position + 1].isdigit() and self.tokens[self.position + 2] == "]":
             self.position += 3  # θ[0], numbered as in code

@@ -9,10 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils import activations, gradients, initializers, losses, problems, schedules
+from nnopt_utils import (
+    activations,
+    backpropagation,
+    gradients,
+    initializers,
+    line_search,
+    losses,
+    networks,
+    problems,
+    schedules,
+)
+from nnopt_utils.optimizers import muon
 from nnopt_utils.schedules.shapes import SHAPES
 from tools.formulas.claims import Subject
 from tools.formulas.subjects.descent import difference_of_values, quadratic
+from tools.formulas.subjects.networks import backpropagation as layers_backward
+from tools.formulas.subjects.networks import forward
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
 
@@ -24,11 +37,14 @@ NO_RULE = {
     r"\lambda \ge 0",
     r"e^{-|z|} \le 1",
     r"a = \sqrt 5",
+    r"a^{(0)} = x, a^{(1)}, \dots",
 }
 # Fragments without a relation: letters, values, and estimates that the sentence around them explains.
 NOTATION = {
     *(r"J(\theta)", r"\varphi(z)", r"|z|", r"-\alpha", r"\Phi", r"\phi", r"[-\delta, \delta]", r"\delta > 0", r"\pm c"),
     *(r"\pm 1 / \sqrt{\text{fan-in}}", r"\frac{h^2}{6} J'''", r"10^{-16} |J| / h", r"10^{-5}", r"\eta_{\max}"),
+    r"\tfrac{\lambda}{2}\sum_k \lVert W^{(k)}\rVert^2",
+    *(r"z^{(1)}, z^{(2)}, \dots", r"z^{(1)}, \dots", r"\delta^{(1)}, \delta^{(2)}, \dots"),
 }
 N, K = 2, 3
 
@@ -122,6 +138,49 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
     w, strength = generator.normal(size=4), float(generator.uniform(0.5, 2))
     value, gradient = losses.l2_penalty(w, strength)
     return {"w": w, "lambda": strength, "R": value, "nabla R": gradient}
+
+
+# --- networks and line searches -------------------------------------------------------------------------------------
+
+DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
+for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
+    DOCUMENTED[owner] = Subject(owner.__name__, layers_backward, 1e-7)
+
+
+@documents(line_search.backtracking)
+def backtracking(generator: np.random.Generator) -> dict[str, Any]:
+    """The third step length is only just short enough."""
+    c, first, shrink = float(generator.uniform(0.2, 0.6)), float(generator.uniform(1, 2)), 0.7
+    problem = problems.Quadratic([2 * (1 - c) / (first * shrink**2)] * 2)
+    theta, names = generator.normal(size=2), {"J": problem.value, "c": c, "s_0": first, "rho": shrink, "i": 2}
+    g = problem.gradient(theta)
+    s = line_search.backtracking(problem, theta, -g, first, shrink, c * (1 - 1e-9))
+    return {**names, "theta": theta, "g": g, "d": -g, "s": s}
+
+
+@documents(line_search.exact_quadratic)
+def exact_quadratic(generator: np.random.Generator) -> dict[str, Any]:
+    problem, theta, d = problems.Quadratic([0.5, 3.0], rotation=0.4), *generator.normal(size=(2, 2))
+    g = problem.gradient(theta)
+    d *= -np.sign(g @ d)
+    return {"s": line_search.exact_quadratic(problem, theta, d), "g": g, "d": d, "A": problem.hessian(theta)}
+
+
+@documents(line_search.steepest_descent)
+def steepest_descent(generator: np.random.Generator) -> dict[str, Any]:
+    """The step length that the search was seen to return."""
+    problem, start = problems.Quadratic([0.5, 3.0], rotation=0.4), generator.normal(size=2)
+    points = line_search.steepest_descent(problem, 1, lambda *_: 0.2, start).points
+    return {"theta_t": points[0], "theta_t+1": points[1], "s_t": 0.2, "g_t": problem.gradient(start)}
+
+
+@documents(muon.newton_schulz)
+def newton_schulz(generator: np.random.Generator) -> list[dict[str, Any]]:
+    """One step, of a wide and of a tall matrix."""
+    pairs = [
+        (G, G / (np.linalg.norm(G) + 1e-7)) for G in (generator.normal(size=(3, 5)), generator.normal(size=(5, 3)))
+    ]
+    return [{"X": X, "X_new": muon.newton_schulz(G, steps=1)} for G, X in pairs]
 
 
 # --- gradients and initialisers -------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ def forward(generator: np.random.Generator) -> dict[str, Any]:
         "W^(k)": network.weights[1],
         "b^(k)": network.biases[1],
         "varphi": tanh,
+        "varphi_k": tanh,
     }
 
 
@@ -105,6 +106,7 @@ def backpropagation(generator: np.random.Generator) -> dict[str, Any]:
         "z^(k)": z[2],
         "z^(k-1)": z[1],
         "varphi'": tanh_derivative,
+        "varphi'_k-1": tanh_derivative,
     }
 
 
