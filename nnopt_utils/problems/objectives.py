@@ -24,7 +24,7 @@ class FunctionObjective:
 
     Example:
         >>> bowl = FunctionObjective(lambda theta: 0.5 * theta @ theta, lambda theta: theta, start=[3.0, 4.0])
-        >>> bowl.value(bowl.start), bowl.gradient(bowl.start)
+        >>> float(bowl.value(bowl.start)), bowl.gradient(bowl.start)
         (12.5, array([3., 4.]))
     """
 
