@@ -477,7 +477,7 @@ class TestRegression:
 
     def test_without_the_preconditioner_the_minimum_is_the_same(self, monkeypatch):
         with_it = blobs_problem().minimum
-        monkeypatch.setattr(problems._newton_cg, "LARGEST_PRECONDITIONER", 0)
+        monkeypatch.setattr(problems.newton_cg, "LARGEST_PRECONDITIONER", 0)
         assert_allclose(blobs_problem().minimum, with_it, atol=1e-6)
 
     def test_float32_data_are_not_copied_and_only_rounded_once(self):
@@ -559,7 +559,7 @@ class TestNoMinimum:
             _ = LogisticRegression(x, np.zeros(30, int), l2=l2).minimum
 
     def test_not_converged(self, monkeypatch):
-        monkeypatch.setattr(problems._newton_cg, "MAX_STEPS", 2)
+        monkeypatch.setattr(problems.newton_cg, "MAX_STEPS", 2)
         with pytest.raises(RuntimeError, match="minimum: not found; the Newton method stopped at a gradient of"):
             _ = blobs_problem().minimum
 

@@ -1,8 +1,9 @@
 """The course: the engines that chapters use, and a folder for each chapter. The library imports none of it.
 
 >>> from nnopt_utils.course import check
->>> check("04.gradient_descent_step", lambda theta, gradient, learning_rate: theta - learning_rate * gradient)
-04.gradient_descent_step: correct.
+>>> answer = lambda theta, gradient, learning_rate: theta + learning_rate * gradient
+>>> result = check("04.gradient_descent_step", answer, solution=True)
+04.gradient_descent_step: not yet. ...
 """
 
 from nnopt_utils.course.claims import claim

@@ -12,8 +12,8 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from nnopt_utils._validation import check_array, check_integer, check_labels, check_number
-from nnopt_utils.problems._newton_cg import newton_cg
 from nnopt_utils.problems.base import Problem
+from nnopt_utils.problems.newton_cg import newton_cg
 
 LARGEST_HESSIAN_BYTES = 1_000_000_000
 _BLOCK_VALUES = 200_000  # numbers in one block of samples: in float64 it fits into the processor's cache

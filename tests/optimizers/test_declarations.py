@@ -141,7 +141,7 @@ def test_tab_completes_the_names(use_jedi):
 
 
 def test_show_source_is_the_file_as_it_stands():
-    from nnopt_utils.display import show_source
+    from nnopt_utils.course import show_source
 
     out = io.StringIO()
     with redirect_stdout(out):
