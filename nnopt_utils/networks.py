@@ -30,6 +30,14 @@ class Evaluation(NamedTuple):
     accuracy: float
 
 
+class Cut(NamedTuple):
+    """A vector of θ's shape, and the weights and biases that lie in it."""
+
+    vector: np.ndarray
+    weights: list[np.ndarray]
+    biases: list[np.ndarray]
+
+
 class Views(tuple[np.ndarray, ...]):
     """Tensors of θ, one a layer. Assigning to one copies the values into θ: another array would not be part of it."""
 
@@ -166,6 +174,10 @@ class MLP:
         tensors = [place.of(vector) for place in self.layout]
         return tensors[0::2], tensors[1::2]
 
+    def cut(self, vector: np.ndarray) -> Cut:
+        """Return a vector of θ's shape together with its views, for a gradient that is written again and again."""
+        return Cut(vector, *self.views(vector))
+
     @property
     def _activation_names(self) -> list[str]:
         """A name a layer; the last layer, which has no activation, is initialised as the one before."""
@@ -244,19 +256,21 @@ class MLP:
         x, y = self.check_data(x, y)
         return self.backpropagate(x, y, self._check_theta(parameters))
 
-    def backpropagate(self, x: np.ndarray, y: np.ndarray, theta: np.ndarray) -> tuple[float, np.ndarray]:
+    def backpropagate(
+        self, x: np.ndarray, y: np.ndarray, theta: np.ndarray, out: Cut | None = None
+    ) -> tuple[float, np.ndarray]:
         """Return J and g at θ as :meth:`loss_and_gradient` does, for what was checked before: ``fit``'s way in.
 
         Args:
             x, y: rows of what ``check_data`` returned.
             theta: a contiguous vector of the network's dtype.
+            out: where to write g, from :meth:`cut`; default a new vector.
         """
         weights, biases = (self.weights, self.biases) if theta is self._parameters else self.views(theta)
         pre_activations, activations = forward_pass(x, weights, biases, self.activation_functions)
         value, delta = self.loss_function.core(activations[-1], y)
         deltas = backward_pass(delta, pre_activations, weights, self.activation_functions)
-        gradient = np.empty_like(theta)
-        weight_gradients, bias_gradients = self.views(gradient)
+        gradient, weight_gradients, bias_gradients = out or self.cut(np.empty_like(theta))
         parameter_gradients(activations, deltas, weight_gradients, bias_gradients)
         penalties = self._penalties(weights)
         for (_, slope), dW in zip(penalties, weight_gradients, strict=False):

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from nnopt_utils._interrupts import deferred_interrupt
 from nnopt_utils._validation import as_generator, check_array, check_integer, describe
 from nnopt_utils.history import History, Trajectory
-from nnopt_utils.networks import MLP
+from nnopt_utils.networks import MLP, Cut
 from nnopt_utils.optimizers import NonFiniteGradientError, Optimizer
 from nnopt_utils.problems.base import Objective
 
@@ -163,6 +163,12 @@ class _Run:
     bar: Any
     interrupted: Callable[[], bool]
     errors: Any = field(default_factory=np.geterr)
+    gradient: Cut | None = None
+
+    def __post_init__(self) -> None:
+        """One gradient for all steps, cut into layers once; but a callback may keep what it is given."""
+        if self.callback is None:
+            self.gradient = self.network.cut(np.empty_like(self.network.parameters))
 
     def epoch(self) -> bool:
         """Run the rest of an epoch; return whether it reached its end."""
@@ -186,7 +192,8 @@ class _Run:
 
     def _step(self, batch: np.ndarray) -> tuple[float, np.ndarray]:
         theta = self.network.parameters
-        loss, gradient = self.network.backpropagate(self.x[batch], self.y[batch], theta)
+        x, y = self.x.take(batch, axis=0), self.y.take(batch, axis=0)
+        loss, gradient = self.network.backpropagate(x, y, theta, out=self.gradient)
         try:
             if not math.isfinite(loss):
                 raise NonFiniteGradientError(f"the loss is {loss}")

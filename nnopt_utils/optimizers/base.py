@@ -29,7 +29,7 @@ class Optimizer(State, Declared, ABC):
 
     A subclass declares its arguments in its body, as in ``beta_1: float = fraction(default=0.9)``, lists its state in
     ``slots`` and writes its rule, ``update(theta, gradient, *slots)``, which changes θ and the slots in place. ``step``
-    calls it once a block of 32,768 parameters: temporaries of a block stay in the processor's cache, so the readable
+    calls it once a block of 65,536 parameters: temporaries of a block stay in the processor's cache, so the readable
     rule is also the fast one. Inside a rule, ``self.learning_rate`` is the rate η_t of this step and ``self.t`` the
     step's number, from 1. Numbers that belong to the state stand in ``scalars``. What is the same for all blocks, or
     needs all of θ at once, is computed in ``begin_step``, whose numbers stand in ``this_step``, and in ``end_step``.
@@ -59,7 +59,7 @@ class Optimizer(State, Declared, ABC):
 
     decoupled: ClassVar[Sequence[str]] = ("paper", "keras")
     owns_weight_decay: ClassVar[bool] = False
-    block_size: ClassVar[int] = 32_768
+    block_size: ClassVar[int] = 65_536
     flush_every: ClassVar[int] = 64
 
     learning_rate: Rate = Rate()
