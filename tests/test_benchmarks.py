@@ -4,13 +4,14 @@ import doctest
 import importlib.util
 import json
 import math
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__, blocks, cold, fit, frameworks, timing
+from benchmarks import __main__, before, blocks, cold, fit, frameworks, timing
 from benchmarks.__main__ import SUBJECTS, main
 from benchmarks.frameworks import Rival, worker
 from benchmarks.timing import Measurement, as_markdown, at_least, at_most, compared, interleaved, machine, quartiles
@@ -155,6 +156,24 @@ def test_unknown_subject(capsys):
     with pytest.raises(SystemExit):
         main(["fitt"])
     assert "got fitt; expected some of import, load, memory, blocks, fit, frameworks, cold" in capsys.readouterr().err
+
+
+def test_avx2_is_imitated():
+    command = [sys.executable, "-m", "benchmarks", "import", "--quick", "--avx2"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0 and run.stdout.count("| import |") == 3
+    if platform.machine() in ("x86_64", "AMD64"):
+        assert "(Haswell)" in run.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the repository")
+def test_an_earlier_commit_is_measured_beside_today():
+    figures = before.measure("HEAD", repeats=1, n_samples=2_000)
+    assert [f.name for f in figures][:2] == [f"an epoch of 2,000, Adam, batch 32: {w}" for w in ("as of HEAD", "today")]
+    assert len(figures) == 4 and all(f.ratio > 0 and f.against == "today" for f in figures)
+    trees = subprocess.run(["git", "worktree", "list"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "earlier" not in trees
 
 
 def test_interleaved_takes_turns():
