@@ -61,7 +61,7 @@ def documents(*owners: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
     return register
 
 
-# --- activations ----------------------------------------------------------------------------------------------------
+# -- activations -----------------------------------------------------------------------------------------------------
 
 NAMES = ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu")
 
@@ -83,7 +83,7 @@ def activation(owner: Any, generator: np.random.Generator) -> list[dict[str, Any
     return [{**names, "z": z} for z in generator.uniform(0.3, 1.4, size=2) * [1, -1]]
 
 
-# --- losses ---------------------------------------------------------------------------------------------------------
+# -- losses ----------------------------------------------------------------------------------------------------------
 
 
 @documents(losses.mean_squared_error, losses.half_squared_error, losses.mean_absolute_error)
@@ -140,7 +140,7 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
     return {"w": w, "lambda": strength, "R": value, "nabla R": gradient}
 
 
-# --- networks and line searches -------------------------------------------------------------------------------------
+# -- networks and line searches --------------------------------------------------------------------------------------
 
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
@@ -183,7 +183,7 @@ def newton_schulz(generator: np.random.Generator) -> list[dict[str, Any]]:
     return [{"X": X, "X_new": muon.newton_schulz(G, steps=1)} for G, X in pairs]
 
 
-# --- gradients and initialisers -------------------------------------------------------------------------------------
+# -- gradients and initialisers --------------------------------------------------------------------------------------
 
 DOCUMENTED[gradients.central_difference] = Subject("central_difference", difference_of_values, 1e-7)
 
@@ -209,7 +209,7 @@ def initializer(owner: Any, generator: np.random.Generator) -> dict[str, Any]:
     return {**names, "c": asked[2]} if asked[0] else {**names, "W_ij": asked}
 
 
-# --- schedules ------------------------------------------------------------------------------------------------------
+# -- schedules -------------------------------------------------------------------------------------------------------
 
 SCHEDULES: dict[Any, tuple[dict[str, str], dict[str, float]]] = {
     schedules.Constant: ({}, {}),
@@ -287,7 +287,7 @@ def one_cycle(generator: np.random.Generator) -> dict[str, Any]:
     return {"eta_max": max(map(made, range(20))), "d": d, "f": f, "eta_first": made(0), "eta_last": made(19)}
 
 
-# --- problems -------------------------------------------------------------------------------------------------------
+# -- problems --------------------------------------------------------------------------------------------------------
 
 DOCUMENTED[problems.Quadratic] = Subject("Quadratic", quadratic)
 
