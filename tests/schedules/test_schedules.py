@@ -30,7 +30,7 @@ from nnopt_utils.schedules import (
 )
 from tools.formulas.subjects.documented import SCHEDULES
 
-GOLDEN = Path(__file__).parent / "golden" / "pytorch_schedules.npz"
+RECORDED = Path(__file__).parent / "pytorch.npz"
 
 rates = st.floats(1e-6, 10.0)
 steps = st.integers(1, 1000)
@@ -346,10 +346,10 @@ def test_every_schedule_has_an_example():
 
 
 class TestPyTorch:
-    """Rates recorded from ``torch.optim.lr_scheduler`` by ``golden/record_pytorch_schedules.py``."""
+    """Rates recorded from ``torch.optim.lr_scheduler`` by ``record_pytorch_schedules.py``."""
 
-    golden = np.load(GOLDEN)
-    about = json.loads(str(golden["about"]))
+    recorded = np.load(RECORDED)
+    about = json.loads(str(recorded["about"]))
     ours: ClassVar = {
         "constant": Constant(0.3),
         "step": StepDecay(0.3, 0.5, every=7),
@@ -379,13 +379,13 @@ class TestPyTorch:
     def test_rates(self, case):
         found = [self.ours[case](k) for k in range(self.about["steps"])]
         # PyTorch multiplies its way from step to step, so its rounding errors add up.
-        np.testing.assert_allclose(found, self.golden[case], rtol=1e-11, atol=1e-15)
+        np.testing.assert_allclose(found, self.recorded[case], rtol=1e-11, atol=1e-15)
 
     def test_a_rival_fails(self):
         """One step late, the comparison must notice; only what never changes cannot."""
         for case, schedule in self.ours.items():
             late = np.array([schedule(max(k - 1, 0)) for k in range(self.about["steps"])])
-            assert np.allclose(late, self.golden[case], rtol=1e-6, atol=0) == (case == "constant")
+            assert np.allclose(late, self.recorded[case], rtol=1e-6, atol=0) == (case == "constant")
 
 
 @pytest.mark.slow
