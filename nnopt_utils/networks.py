@@ -129,7 +129,7 @@ class MLP:
         self._own(np.zeros(self.layout[-1].where.stop, self.dtype))
         self._initialize(initializer, as_generator(seed))
 
-    # -- parameters ------------------------------------------------------------------------------------
+    # -- parameters --------------------------------------------------------------------------------------------------
 
     def _own(self, theta: np.ndarray) -> None:
         """Keep a copy of θ, and what is made from it and from names: the views and the activations."""
@@ -202,7 +202,7 @@ class MLP:
                 f"{loss.fewest_outputs} (for one output use loss='binary_cross_entropy')"
             )
 
-    # -- forward ---------------------------------------------------------------------------------------
+    # -- forward -----------------------------------------------------------------------------------------------------
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs (logits), shape (n, n_out), for inputs of shape (n, n_in)."""
@@ -223,7 +223,7 @@ class MLP:
         """
         return self.loss_function.predict(self.forward(x))
 
-    # -- loss and gradient -----------------------------------------------------------------------------
+    # -- loss and gradient -------------------------------------------------------------------------------------------
 
     def loss(self, x: np.ndarray, y: np.ndarray, parameters: np.ndarray | None = None) -> float:
         """Return the objective J: the mean loss over the samples, plus the L2 penalty.
@@ -318,7 +318,7 @@ class MLP:
             answers += is_right.size
         return Evaluation(total / len(x) + self._penalty(weights), right / answers)
 
-    # -- arguments -------------------------------------------------------------------------------------
+    # -- arguments ---------------------------------------------------------------------------------------------------
 
     def check_data(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return x and y as this network's loss takes them, or say what is wrong with them."""
@@ -337,7 +337,7 @@ class MLP:
         theta = check_array("parameters", parameters, shape=(self.n_parameters,))
         return np.ascontiguousarray(theta, dtype=self.dtype)
 
-    # -- looking at it ---------------------------------------------------------------------------------
+    # -- looking at it -----------------------------------------------------------------------------------------------
 
     def copy(self, dtype: str | None = None) -> MLP:
         """Return an independent network of the same architecture and with the same θ, if asked for in another dtype."""

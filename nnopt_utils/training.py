@@ -18,7 +18,7 @@ from nnopt_utils._validation import as_generator, check_array, check_integer, de
 from nnopt_utils.history import History, Trajectory
 from nnopt_utils.networks import MLP, Cut
 from nnopt_utils.optimizers import NonFiniteGradientError, Optimizer
-from nnopt_utils.problems.base import Objective
+from nnopt_utils.problems.objectives import Objective
 
 
 class DivergenceError(ArithmeticError):

@@ -23,7 +23,7 @@ HEAVY = ("tensorflow", "keras", "torch", "scipy", "sklearn", "jax", "joblib", "d
 MAY_BE_HEAVY = {"nnopt_utils.keras_bridge"}
 
 
-# --- what is imported -----------------------------------------------------------------------------------------------
+# -- what is imported ------------------------------------------------------------------------------------------------
 
 
 def module_name(path: Path) -> str:
@@ -75,7 +75,7 @@ def floor_name(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
-# --- the drawing ----------------------------------------------------------------------------------------------------
+# -- the drawing -----------------------------------------------------------------------------------------------------
 
 
 def drawing() -> str:
@@ -127,7 +127,7 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
     return next((found for module in sorted(graph) if module not in state and (found := visit(module, [module]))), [])
 
 
-# --- the rules ------------------------------------------------------------------------------------------------------
+# -- the rules -------------------------------------------------------------------------------------------------------
 
 
 def test_every_module_stands_in_the_drawing_and_nothing_else_does():
@@ -174,7 +174,7 @@ def test_the_order_is_stated_once(path: str):
     assert "→ networks" not in text and "networks →" not in text
 
 
-# --- the rules tell right from wrong --------------------------------------------------------------------------------
+# -- the rules tell right from wrong ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_circle_is_found():
     assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
-# --- importing is light ---------------------------------------------------------------------------------------------
+# -- importing is light ----------------------------------------------------------------------------------------------
 
 # Imports each module in turn and prints the heavy packages that it brought along.
 PROBE = """

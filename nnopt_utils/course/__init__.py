@@ -9,8 +9,10 @@
 from nnopt_utils.course.claims import claim
 from nnopt_utils.course.exercises.checker import EXERCISES, check
 from nnopt_utils.course.explorers import explore, log_slider
+from nnopt_utils.course.literature import LiteratureRow, literature_table
 from nnopt_utils.course.quizzes import QUESTIONS, quiz
-from nnopt_utils.course.tables import LiteratureRow, literature_table, show_source, table
+from nnopt_utils.course.source import show_source
+from nnopt_utils.course.tables import table
 
 __all__ = [
     "EXERCISES",

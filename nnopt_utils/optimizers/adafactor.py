@@ -146,7 +146,7 @@ class Adafactor(TensorOptimizer):
         row, column = slots
         return np.outer(row / max(float(row.mean()), least), column)
 
-    # -- state of another shape than θ's ----------------------------------------------------------------
+    # -- state of another shape than θ's -----------------------------------------------------------------------------
 
     def slot_shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
         places = self.places(shape)

@@ -83,7 +83,7 @@ class Optimizer(State, Declared, ABC):
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         """Change one block of θ and its state in place: the rule."""
 
-    # -- one step --------------------------------------------------------------------------------------
+    # -- one step ----------------------------------------------------------------------------------------------------
 
     def step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         """Advance t by one and change θ in place; the gradient is left as it is.
@@ -157,7 +157,7 @@ class Optimizer(State, Declared, ABC):
         for slot in self.state.values():
             slot[np.abs(slot) < 2.0**23 * np.finfo(slot.dtype).tiny] = 0
 
-    # -- the parts of θ --------------------------------------------------------------------------------
+    # -- the parts of θ ----------------------------------------------------------------------------------------------
 
     def places(self, shape: tuple[int, ...]) -> Sequence[Place]:
         """Return the places in a θ of this shape that ``update`` is called with in turn: its blocks."""
@@ -176,7 +176,7 @@ class Optimizer(State, Declared, ABC):
             cut = self._cut = Cut(theta, self.layout, self.block_size, [*self.state.values()], parts)
         return cut.parts
 
-    # -- checks ----------------------------------------------------------------------------------------
+    # -- checks ------------------------------------------------------------------------------------------------------
 
     def _check_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         cut = self._cut

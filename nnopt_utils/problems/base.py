@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from nnopt_utils._validation import check_array, describe
 
 Domain = tuple[tuple[float, float], tuple[float, float]]
-
-
-class Objective(Protocol):
-    """What ``minimize`` and line searches need of a problem."""
-
-    @property
-    def start(self) -> np.ndarray:
-        """A point to begin at."""
-
-    def value(self, theta: np.ndarray) -> Any:
-        """J(θ)."""
-
-    def gradient(self, theta: np.ndarray) -> np.ndarray:
-        """g(θ)."""
 
 
 class Problem(ABC):

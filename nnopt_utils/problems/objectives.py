@@ -1,14 +1,28 @@
-"""Objectives made of what one has: two functions, or a network and data."""
+"""What an objective must have, and objectives made of what one has: two functions, or a network and data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from nnopt_utils._validation import check_array, describe
 from nnopt_utils.networks import MLP
+
+
+class Objective(Protocol):
+    """What ``minimize`` and line searches need of a problem."""
+
+    @property
+    def start(self) -> np.ndarray:
+        """A point to begin at."""
+
+    def value(self, theta: np.ndarray) -> Any:
+        """J(θ)."""
+
+    def gradient(self, theta: np.ndarray) -> np.ndarray:
+        """g(θ)."""
 
 
 class FunctionObjective:

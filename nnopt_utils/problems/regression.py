@@ -40,7 +40,7 @@ class Regression(Problem):
         rows = max(1, _BLOCK_VALUES // self.n_features)
         self._blocks = [slice(first, first + rows) for first in range(0, self.n_samples, rows)]
 
-    # ---- the loss of a block of samples, written down by the subclasses
+    # -- the loss of a block of samples, written down by the subclasses ----------------------------------------------
 
     @abstractmethod
     def _losses(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ class Regression(Problem):
     def _centred(self, matrix: np.ndarray) -> np.ndarray:
         """The representative of all Θ that have the same probabilities."""
 
-    # ---- the problem
+    # -- the problem -------------------------------------------------------------------------------------------------
 
     def value(self, theta: Any) -> float:
         """J(θ) for θ of shape (d,)."""
@@ -158,7 +158,7 @@ class Regression(Problem):
             matrix = self._centred(newton_cg(self))
         return matrix.ravel(), self.value(matrix.ravel())
 
-    # ---- the model
+    # -- the model ---------------------------------------------------------------------------------------------------
 
     def weights_and_bias(self, theta: Any) -> tuple[np.ndarray, np.ndarray]:
         """Cut θ into copies of W, shape (n_features, n_outputs), and b, shape (n_outputs,)."""
@@ -176,7 +176,7 @@ class Regression(Problem):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.n_samples:,} samples, {self.dimension:,} parameters, l2={self.l2:g})"
 
-    # ---- what the Newton method needs, with θ as the matrix Θ
+    # -- what the Newton method needs, with θ as the matrix Θ --------------------------------------------------------
 
     def evaluate(self, matrix: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """J, ∇J as a matrix, and the probabilities of all samples, in one pass over the data."""
@@ -224,7 +224,7 @@ class Regression(Problem):
         """The type of the data, float32 or float64."""
         return self._x.dtype
 
-    # ---- helpers
+    # -- helpers -----------------------------------------------------------------------------------------------------
 
     def _matrix(self, theta: Any) -> np.ndarray:
         return self._point(theta).reshape(-1, self.n_outputs)

@@ -5,31 +5,15 @@ that can be called, compared, printed, pickled and drawn; any function of one in
 integer from 0 on raises an error that names it.
 """
 
-from nnopt_utils.schedules.composition import Compose
-from nnopt_utils.schedules.decays import (
-    Constant,
-    CosineDecay,
-    ExponentialDecay,
-    InverseTimeDecay,
-    PiecewiseConstant,
-    PolynomialDecay,
-    StepDecay,
-)
-from nnopt_utils.schedules.restarts import CosineRestarts, OneCycle
-from nnopt_utils.schedules.warmups import LinearWarmup, Warmup, WarmupStableDecay
+# ruff: noqa: F403 (each module lists in `__all__` what is public: a new schedule is named once)
+from nnopt_utils.schedules import composition, decays, restarts, warmups
+from nnopt_utils.schedules.composition import *
+from nnopt_utils.schedules.decays import *
+from nnopt_utils.schedules.restarts import *
+from nnopt_utils.schedules.warmups import *
 
-__all__ = [
-    "Compose",
-    "Constant",
-    "CosineDecay",
-    "CosineRestarts",
-    "ExponentialDecay",
-    "InverseTimeDecay",
-    "LinearWarmup",
-    "OneCycle",
-    "PiecewiseConstant",
-    "PolynomialDecay",
-    "StepDecay",
-    "Warmup",
-    "WarmupStableDecay",
-]
+__all__: list[str] = []
+__all__ += composition.__all__
+__all__ += decays.__all__
+__all__ += restarts.__all__
+__all__ += warmups.__all__

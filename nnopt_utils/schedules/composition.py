@@ -8,6 +8,8 @@ from typing import Any
 
 from nnopt_utils._validation import check_integer, describe
 
+__all__ = ["Compose"]
+
 
 @dataclass(frozen=True)
 class Compose:

@@ -12,6 +12,16 @@ import numpy as np
 from nnopt_utils._validation import check_integer, check_not_negative, check_number, check_positive, describe
 from nnopt_utils.schedules.shapes import SHAPES
 
+__all__ = [
+    "Constant",
+    "CosineDecay",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "PiecewiseConstant",
+    "PolynomialDecay",
+    "StepDecay",
+]
+
 
 @dataclass(frozen=True)
 class Constant:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from nnopt_utils._validation import check_choice, check_integer, check_number, check_positive
 from nnopt_utils.schedules.shapes import SHAPES
 
+__all__ = ["CosineRestarts", "OneCycle"]
+
 
 @dataclass(frozen=True)
 class CosineRestarts:

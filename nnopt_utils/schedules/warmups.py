@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from nnopt_utils._validation import check_choice, check_integer, check_number, check_positive, describe
 from nnopt_utils.schedules.shapes import SHAPES
 
+__all__ = ["LinearWarmup", "Warmup", "WarmupStableDecay"]
+
 
 @dataclass(frozen=True)
 class LinearWarmup:

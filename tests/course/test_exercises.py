@@ -145,7 +145,7 @@ def test_texts_print_everywhere(exercise: Exercise) -> None:
         assert "$" not in text and "\\" not in text, "texts are printed plainly: no LaTeX"
 
 
-# ---------------------------------------------------------------------------------------------------- questions
+# -- questions -------------------------------------------------------------------------------------------------------
 
 
 def test_number_of_questions() -> None:

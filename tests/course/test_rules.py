@@ -32,7 +32,7 @@ def complaints(pair: Pair) -> dict[str, list[str]]:
     return {name: violations for name, violations in found.items() if violations}
 
 
-# ---- small changes to a notebook -------------------------------------------------------------------------------------
+# -- small changes to a notebook -------------------------------------------------------------------------------------
 
 
 def cell(part: str) -> Callable[[Notebook], NotebookNode]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# --- the papers -----------------------------------------------------------------------------------------------------
+# -- the papers ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ PAPER: dict[str, Paper] = {
     ),
 }
 
-# --- Keras ----------------------------------------------------------------------------------------------------------
+# -- Keras -----------------------------------------------------------------------------------------------------------
 
 # (our class, arguments). Rates are such that the float32 in which Keras computes 1 − β₂ᵗ (6e-5 of it are rounding at
 # t = 1) stays below the tolerance. Arguments have our names; KERAS_NAMES has Keras's where they differ.
@@ -180,7 +180,7 @@ def is_kerass_rule_too(rule: str, convention: str, decays: bool) -> bool:
     return rule == "sgd" or (rule in ("adagrad", "adadelta", "adafactor", "adamax") and not decays)
 
 
-# --- PyTorch --------------------------------------------------------------------------------------------------------
+# -- PyTorch ---------------------------------------------------------------------------------------------------------
 
 # (optimizer, its arguments in PyTorch's names). "clip_norm" and "clip_value" are the training loop's, "dtype" is
 # that of θ, "adamw" are arguments of the AdamW that Muon leaves vectors and the output layer to, and "bfloat16" says
@@ -243,7 +243,7 @@ PYTORCHS_RULE_TOO = {
     "keras": {"sgd", "sgd_decay", "adagrad_start", "adadelta", "adamax", "adafactor_float64"},
 }
 
-# --- problems -------------------------------------------------------------------------------------------------------
+# -- problems --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Record trajectories of ``torch.optim``: the golden file that ``tests/optimizers/test_pytorch.py`` reads.
+"""Record trajectories of ``torch.optim``: the recording that ``tests/optimizers/test_pytorch.py`` reads.
 
 PyTorch is no dependency of this project. To record anew, install it somewhere else::
 

@@ -55,14 +55,14 @@ def test_every_optimizer_is_proven(name):
 
 
 def test_what_is_missing_is_named():
-    class Signum(Optimizer):
+    class Unproven(Optimizer):
         def update(self, theta, gradient, *slots):
             theta -= self.learning_rate * np.sign(gradient)
 
-    found = " ".join(missing_proofs(Signum))
+    found = " ".join(missing_proofs(Unproven))
     assert all(word in found for word in ("paper_algorithms.py", "PAPER", "GRID", "KERAS", "PYTORCH"))
-    Signum.conventions = ("paper",)
-    assert len(missing_proofs(Signum)) == 2
+    Unproven.conventions = ("paper",)
+    assert len(missing_proofs(Unproven)) == 2
 
 
 def test_what_is_not_recorded_is_named(monkeypatch):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,11 +61,9 @@ class TestDocstrings:
         assert skipped == NOTATION
         assert fragments >= NO_RULE and all(RELATION.search(fragment) for fragment in NO_RULE)
 
-    def test_how_many_there_are(self):
-        assert len(CLAIMS) == len(DOCUMENTED) == 65
-        n_rules = sum(len(claim.statements) for claim in CLAIMS.values())
-        architecture = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
-        assert n_rules >= 75 and f"{n_rules} rules in the docstrings" in architecture
+    def test_every_subject_has_its_docstring(self):
+        assert len(CLAIMS) == len(DOCUMENTED) >= 65
+        assert sum(len(claim.statements) for claim in CLAIMS.values()) >= 108
 
     def test_a_rule_without_a_subject_is_an_error(self):
         def undocumented():

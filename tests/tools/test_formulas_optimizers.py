@@ -11,7 +11,7 @@ from nnopt_utils.optimizers import SGD, Adam, GradientDescent, Optimizer, Tensor
 from tools.formulas.arithmetic import FormulaError
 from tools.formulas.mutate import mutations
 from tools.formulas.nodes import Statement
-from tools.formulas.optimizers import Formula, Step
+from tools.formulas.optimizers import Formula, ObservedStep
 from tools.formulas.parse import parse
 from tools.formulas.read import chapter_formulas, docstring_blocks, docstring_formulas
 from tools.twins import find_pairs
@@ -86,7 +86,7 @@ class TestDocstrings:
         assert all(any(e[:2] == u[:2] and e[2] in ("", u[2]) for u in unnoticed) for e in expected)
 
 
-def passes(formula: Formula, statements: list[Statement], steps: list[Step]) -> bool:
+def passes(formula: Formula, statements: list[Statement], steps: list[ObservedStep]) -> bool:
     try:
         formula.checked(statements, steps)
     except (FormulaError, AssertionError):

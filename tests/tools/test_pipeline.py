@@ -116,7 +116,7 @@ def by_text(notebook: NotebookNode) -> dict[str, str]:
     return {cell.source: cell.id for cell in notebook.cells}
 
 
-# ---- what is written -------------------------------------------------------------------------------------------------
+# -- what is written -------------------------------------------------------------------------------------------------
 
 
 def test_the_notebook_is_executed_and_normal(built: Pair):
@@ -160,7 +160,7 @@ def test_normalise_drops_what_changes_from_run_to_run():
     assert notebook.metadata == NOTEBOOK_METADATA
 
 
-# ---- the way there and back ------------------------------------------------------------------------------------------
+# -- the way there and back ------------------------------------------------------------------------------------------
 
 
 def test_md_to_notebook_to_md_is_exact(built: Pair):
@@ -255,7 +255,7 @@ def test_chapters_are_chosen_by_number_or_name(built: Pair):
     assert run(built, "--chapter", "17") == 2
 
 
-# ---- ids -------------------------------------------------------------------------------------------------------------
+# -- ids -------------------------------------------------------------------------------------------------------------
 
 
 def cells_with_ids(*sources: str) -> NotebookNode:
@@ -312,7 +312,7 @@ def test_changed_skips_what_is_in_step(built: Pair, capsys: pytest.CaptureFixtur
     assert "04_tiny: unchanged" in capsys.readouterr().out
 
 
-# ---- what goes wrong -------------------------------------------------------------------------------------------------
+# -- what goes wrong -------------------------------------------------------------------------------------------------
 
 
 def test_a_failing_cell_leaves_the_old_notebook(built: Pair, capsys: pytest.CaptureFixture[str]):
@@ -375,7 +375,7 @@ def test_a_notebook_that_hangs_is_killed_with_its_kernel(tmp_path: Path):
         assert all_ended(pids(tmp_path))
 
 
-# ---- nbval -----------------------------------------------------------------------------------------------------------
+# -- nbval -----------------------------------------------------------------------------------------------------------
 
 
 def test_nbval_passes_what_was_built_and_fails_what_was_changed(built: Pair):

@@ -21,7 +21,7 @@ from nnopt_utils.optimizers.tensors import TensorOptimizer
 from tools.formulas.arithmetic import COMPARE, FormulaError, close
 from tools.formulas.evaluate import Key
 from tools.formulas.nodes import Node, Statement, symbols, walk
-from tools.formulas.steps import HYPERPARAMETERS, SIZES_OF_RUNS, Step, StepScope, steps_of
+from tools.formulas.steps import HYPERPARAMETERS, SIZES_OF_RUNS, ObservedStep, StepScope, steps_of
 
 # A value for each argument under which no two forms of a rule agree by chance: nothing tiny, nothing equal.
 GENERIC = {
@@ -88,14 +88,14 @@ class Formula:
             return [(4, 3), (3, 5)]
         return [(30,)]
 
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[ObservedStep]:
         """Runs of the code: at a small and at a large rate, with small and large gradients and weights."""
         nodes = [node for statement in self.statements for node in walk(statement.right)]
         matrices = any(node.op == "call" and node.value in OF_MATRICES for node in nodes)
         runs = [steps_of(self.make, shape, matrices, *sizes) for shape in self.shapes() for sizes in SIZES_OF_RUNS]
         return [step for run in runs for step in run if self.holds(step)]
 
-    def holds(self, step: Step) -> bool:
+    def holds(self, step: ObservedStep) -> bool:
         """Does the page speak of this step?"""
         if self.condition is None:
             return True
@@ -103,7 +103,7 @@ class Formula:
         definitions = {left.value: [right] for left, right, _ in self.context}
         return bool(COMPARE[comparison](StepScope({}, definitions, step=step).symbol(name, "t"), number))
 
-    def checked(self, statements: Sequence[Statement], steps: list[Step]) -> set[Key]:
+    def checked(self, statements: Sequence[Statement], steps: list[ObservedStep]) -> set[Key]:
         """Compare at every step; return the names that took part.
 
         Raises:
@@ -145,7 +145,7 @@ class Formula:
         return used | {(name, left.value[1]) for left, *_ in statements if (name := left.value[0]) in initial}
 
     @staticmethod
-    def target(step: Step, name: str, time: Any, definitions: Mapping) -> Any:
+    def target(step: ObservedStep, name: str, time: Any, definitions: Mapping) -> Any:
         if name == "theta":
             return step.theta_after if time == "t+1" else None
         state = step.state(name)
@@ -154,7 +154,7 @@ class Formula:
         return step.after[state]
 
 
-def started(step: Step, initial: Mapping[str, Node], definitions: Mapping) -> dict[str, Any]:
+def started(step: ObservedStep, initial: Mapping[str, Node], definitions: Mapping) -> dict[str, Any]:
     """The state before the first step: what the formula says it starts at, else zero."""
     before = {name: 0.0 * np.asarray(value) for name, value in step.after.items()}
     start = {("theta", 1): [Node("symbol", value=("theta", "t"))]}

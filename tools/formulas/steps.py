@@ -48,7 +48,7 @@ STATES = {
 
 
 @dataclass
-class Step:
+class ObservedStep:
     """One step of the code: what there was before it, and what after."""
 
     t: int
@@ -69,7 +69,7 @@ class Step:
 class StepScope(Scope):
     """The scope of one step: ``environment`` is not used."""
 
-    step: Step = field(kw_only=True)
+    step: ObservedStep = field(kw_only=True)
     t: int | None = None  # another time than the step's: only what depends on t alone has a value there
     memo: dict[Key, Any] = field(default_factory=dict, init=False)
 
@@ -160,7 +160,7 @@ SIZES_OF_RUNS = [(1.0, 0.3, 1.0), (10.0, 3.0, 0.1)]
 
 def steps_of(
     make: Callable[[], Any], shape: tuple[int, ...], matrices: bool, faster: float, scale: float, weights: float
-) -> list[Step]:
+) -> list[ObservedStep]:
     """Run the code from a random start on random gradients, and keep what each step did."""
     generator = np.random.default_rng(7)
     optimizer, size = make(), int(np.prod(shape))
@@ -179,7 +179,7 @@ def steps_of(
         seen = shape if matrices else (size,)
         old, new, given = (a.reshape(seen) for a in (theta_before, theta.copy(), gradient))
         before, after = ({k: in_shape(v, size, seen) for k, v in s.items()} for s in (before, after))
-        steps.append(Step(t, rate, optimizer.hyperparameters, old, new, given, before, after))
+        steps.append(ObservedStep(t, rate, optimizer.hyperparameters, old, new, given, before, after))
         optimizer.learning_rate = rate * (0.8 if t % 2 else 1.2)  # a formula with η_{t-1} or a kept η fails
     return steps
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnopt_utils.course.exercises import Exercise, Mistake
 
-# -- 00.accuracy -------------------------------------------------------------------------------------------
+# -- 00.accuracy -----------------------------------------------------------------------------------------------------
 
 
 def accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
@@ -28,7 +28,7 @@ def accuracy_cases() -> list[tuple]:
     ]
 
 
-# -- 00.scale_pixels ---------------------------------------------------------------------------------------
+# -- 00.scale_pixels -------------------------------------------------------------------------------------------------
 
 
 def scale_pixels(images: np.ndarray) -> np.ndarray:
@@ -45,14 +45,14 @@ def pixel_cases() -> list[tuple]:
     ]
 
 
-# -- 00.number_of_steps ------------------------------------------------------------------------------------
+# -- 00.number_of_steps ----------------------------------------------------------------------------------------------
 
 
 def number_of_steps(n_samples: int, batch_size: int, epochs: int) -> int:
     return -(-n_samples // batch_size) * epochs
 
 
-# -- 00.affordable_steps -----------------------------------------------------------------------------------
+# -- 00.affordable_steps ---------------------------------------------------------------------------------------------
 
 
 def operations_per_sample(layer_sizes: Sequence[int]) -> int:

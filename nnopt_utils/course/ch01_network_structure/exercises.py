@@ -14,7 +14,7 @@ Function = Callable[[np.ndarray], np.ndarray]
 Pair = tuple[np.ndarray, np.ndarray]
 
 
-# -- 01.forward_layer --------------------------------------------------------------------------------------
+# -- 01.forward_layer ------------------------------------------------------------------------------------------------
 
 
 def forward_layer(a: np.ndarray, W: np.ndarray, b: np.ndarray, activation: Function) -> np.ndarray:
@@ -38,7 +38,7 @@ def _shifted(z: np.ndarray) -> np.ndarray:
     return np.exp(-z) / (1 + np.exp(-z)) + 0.1 * z
 
 
-# -- 01.count_parameters -----------------------------------------------------------------------------------
+# -- 01.count_parameters ---------------------------------------------------------------------------------------------
 
 
 def count_parameters(layer_sizes: Sequence[int]) -> int:
@@ -49,7 +49,7 @@ def _weights_only(layer_sizes: Sequence[int]) -> int:
     return sum(fan_in * fan_out for fan_in, fan_out in pairwise(layer_sizes))
 
 
-# -- 01.forward_from_theta ---------------------------------------------------------------------------------
+# -- 01.forward_from_theta -------------------------------------------------------------------------------------------
 
 
 def forward_from_theta(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> np.ndarray:
@@ -135,7 +135,7 @@ def theta_cases() -> list[tuple]:
     return cases
 
 
-# -- 01.initial_weights ------------------------------------------------------------------------------------
+# -- 01.initial_weights ----------------------------------------------------------------------------------------------
 
 
 def initial_weights(fan_in: int, fan_out: int, activation: str, generator: np.random.Generator) -> np.ndarray:
@@ -181,7 +181,7 @@ def describe_weights(
     }
 
 
-# -- 01.collapse -------------------------------------------------------------------------------------------
+# -- 01.collapse -----------------------------------------------------------------------------------------------------
 
 
 def collapse(weights: Sequence[np.ndarray], biases: Sequence[np.ndarray]) -> Pair:

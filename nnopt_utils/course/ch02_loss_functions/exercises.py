@@ -6,7 +6,7 @@ import numpy as np
 
 from nnopt_utils.course.exercises import Exercise, Mistake
 
-# -- 02.log_softmax ----------------------------------------------------------------------------------------
+# -- 02.log_softmax --------------------------------------------------------------------------------------------------
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ def log_softmax_cases() -> list[tuple]:
     ]
 
 
-# -- 02.cross_entropy and its gradient ---------------------------------------------------------------------
+# -- 02.cross_entropy and its gradient -------------------------------------------------------------------------------
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -153,7 +153,7 @@ def _logits_minus_targets(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return (logits - _one_hot(labels, logits.shape[1])) / len(labels)
 
 
-# -- 02.huber_loss -----------------------------------------------------------------------------------------
+# -- 02.huber_loss ---------------------------------------------------------------------------------------------------
 
 
 def huber_loss(outputs: np.ndarray, targets: np.ndarray, delta: float) -> float:

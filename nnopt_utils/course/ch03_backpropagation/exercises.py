@@ -12,7 +12,7 @@ Array = np.ndarray
 Gradients = tuple[Array, Array, Array, Array]
 
 
-# -- 03.sigmoid_backward -----------------------------------------------------------------------------------
+# -- 03.sigmoid_backward ---------------------------------------------------------------------------------------------
 
 
 def _sigmoid(z: Array) -> Array:
@@ -36,7 +36,7 @@ def sigmoid_cases() -> list[tuple]:
     ]
 
 
-# -- 03.linear_backward ------------------------------------------------------------------------------------
+# -- 03.linear_backward ----------------------------------------------------------------------------------------------
 
 
 def linear_backward(x: Array, W: Array, upstream: Array) -> tuple[Array, Array, Array]:
@@ -52,7 +52,7 @@ def linear_cases() -> list[tuple]:
     ]
 
 
-# -- 03.network_gradient -----------------------------------------------------------------------------------
+# -- 03.network_gradient ---------------------------------------------------------------------------------------------
 
 
 def _forward(x: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> tuple[Array, Array, Array]:
@@ -150,7 +150,7 @@ def network_cases() -> list[tuple]:
     return cases
 
 
-# -- 03.central_difference ---------------------------------------------------------------------------------
+# -- 03.central_difference -------------------------------------------------------------------------------------------
 
 Function = Callable[[Array], float]
 

@@ -11,7 +11,7 @@ from nnopt_utils.course.exercises import Exercise, Mistake
 Function = Callable[[np.ndarray], np.ndarray]
 
 
-# -- 04.gradient_descent_step ------------------------------------------------------------------------------
+# -- 04.gradient_descent_step ----------------------------------------------------------------------------------------
 
 
 def gradient_descent_step(theta: np.ndarray, gradient: np.ndarray, learning_rate: float) -> np.ndarray:
@@ -26,7 +26,7 @@ def step_cases() -> list[tuple]:
     ]
 
 
-# -- 04.gradient_descent -----------------------------------------------------------------------------------
+# -- 04.gradient_descent ---------------------------------------------------------------------------------------------
 
 
 def gradient_descent(gradient_function: Function, start: np.ndarray, learning_rate: float, steps: int) -> np.ndarray:
@@ -77,7 +77,7 @@ def path_cases() -> list[tuple]:
     ]
 
 
-# -- 04.heavy_ball_step ------------------------------------------------------------------------------------
+# -- 04.heavy_ball_step ----------------------------------------------------------------------------------------------
 
 
 def heavy_ball_step(
@@ -94,7 +94,7 @@ def heavy_ball_cases() -> list[tuple]:
     ]
 
 
-# -- 04.best_constant_rate ---------------------------------------------------------------------------------
+# -- 04.best_constant_rate -------------------------------------------------------------------------------------------
 
 
 def best_constant_rate(eigenvalues: np.ndarray) -> tuple[float, float]:
@@ -121,7 +121,7 @@ def _order_trusted(eigenvalues):
     return 2 / (first + last), (last - first) / (last + first)
 
 
-# -- 04.backtracking ---------------------------------------------------------------------------------------
+# -- 04.backtracking -------------------------------------------------------------------------------------------------
 
 
 def backtracking_step(

@@ -15,7 +15,7 @@ Batches = list[Batch]
 GradientFunction = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-# -- 05.minibatches ----------------------------------------------------------------------------------------
+# -- 05.minibatches --------------------------------------------------------------------------------------------------
 
 
 def minibatches(x: np.ndarray, y: np.ndarray, batch_size: int, generator: np.random.Generator) -> Iterator[Batch]:
@@ -110,7 +110,7 @@ def minibatch_cases() -> list[tuple]:
     return [(*numbered_samples(23), 5, 1), (*numbered_samples(24), 8, 2), (*numbered_samples(17), 64, 3)]
 
 
-# -- 05.sgd_epoch ------------------------------------------------------------------------------------------
+# -- 05.sgd_epoch ----------------------------------------------------------------------------------------------------
 
 
 def sgd_epoch(
@@ -160,7 +160,7 @@ def epoch_cases() -> list[tuple]:
     return cases
 
 
-# -- 05.gradient_variance ----------------------------------------------------------------------------------
+# -- 05.gradient_variance --------------------------------------------------------------------------------------------
 
 
 def gradient_variance(per_sample: np.ndarray, batch_size: int) -> float:
@@ -182,7 +182,7 @@ def variance_cases() -> list[tuple]:
     ]
 
 
-# -- 05.noise_scale ----------------------------------------------------------------------------------------
+# -- 05.noise_scale --------------------------------------------------------------------------------------------------
 
 
 def noise_scale(small_square: float, big_square: float, small: int, big: int) -> float:
@@ -191,7 +191,7 @@ def noise_scale(small_square: float, big_square: float, small: int, big: int) ->
     return spread / signal
 
 
-# -- 05.update_average -------------------------------------------------------------------------------------
+# -- 05.update_average -----------------------------------------------------------------------------------------------
 
 
 def update_average(average: np.ndarray, theta: np.ndarray, t: int) -> np.ndarray:
@@ -207,7 +207,7 @@ def average_cases() -> list[tuple]:
     ]
 
 
-# -- 05.clip_by_global_norm --------------------------------------------------------------------------------
+# -- 05.clip_by_global_norm ------------------------------------------------------------------------------------------
 
 
 def global_norm(gradients: list[np.ndarray]) -> float:
@@ -248,7 +248,7 @@ def clip_cases() -> list[tuple]:
     ]
 
 
-# -- 05.for_new_batch_size ---------------------------------------------------------------------------------
+# -- 05.for_new_batch_size -------------------------------------------------------------------------------------------
 
 
 def for_new_batch_size(learning_rate: float, steps: int, batch_size: int, new_batch_size: int) -> tuple[float, int]:

@@ -11,7 +11,7 @@ from nnopt_utils.course.exercises import Exercise, Mistake
 Step = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-# -- 06.adagrad_step ---------------------------------------------------------------------------------------
+# -- 06.adagrad_step -------------------------------------------------------------------------------------------------
 
 
 def adagrad_step(
@@ -40,7 +40,7 @@ def _adagrad_with(denominator, new_v=lambda v, g: v + g**2, sign=1.0):
     return step
 
 
-# -- 06.rmsprop_step ---------------------------------------------------------------------------------------
+# -- 06.rmsprop_step -------------------------------------------------------------------------------------------------
 
 
 def rmsprop_step(
@@ -70,14 +70,14 @@ def _rmsprop_with(
     return step
 
 
-# -- 06.uncorrected_step -----------------------------------------------------------------------------------
+# -- 06.uncorrected_step ---------------------------------------------------------------------------------------------
 
 
 def uncorrected_step(t: int, beta_1: float, beta_2: float) -> float:
     return (1 - beta_1**t) / (1 - beta_2**t) ** 0.5
 
 
-# -- 06.adam_step ------------------------------------------------------------------------------------------
+# -- 06.adam_step ----------------------------------------------------------------------------------------------------
 
 
 def adam_step(
@@ -231,10 +231,10 @@ ADAM_MISTAKES = [
 ]
 
 
-# -- 06.adam_class -----------------------------------------------------------------------------------------
+# -- 06.adam_class ---------------------------------------------------------------------------------------------------
 
 
-class Adam:
+class ReferenceAdam:
     """The reference, and with other parts the mistakes."""
 
     rule = staticmethod(adam_step)
@@ -253,15 +253,15 @@ class Adam:
 
 
 def _adam_class(rule):
-    return type("Adam", (Adam,), {"rule": staticmethod(rule)})
+    return type("Adam", (ReferenceAdam,), {"rule": staticmethod(rule)})
 
 
-class _NeverAdvanced(Adam):
+class _NeverAdvanced(ReferenceAdam):
     advances = False
     first_t = 1
 
 
-class _AdvancedAfterwards(Adam):
+class _AdvancedAfterwards(ReferenceAdam):
     """t starts at 0 and advances at the end of the step."""
 
     rule = staticmethod(_adam_with())
@@ -272,7 +272,7 @@ class _AdvancedAfterwards(Adam):
         self.t += 1
 
 
-class _OnceACoordinate(Adam):
+class _OnceACoordinate(ReferenceAdam):
     """t advances once for each coordinate (or tensor), not once a step."""
 
     def step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
@@ -283,7 +283,7 @@ class _OnceACoordinate(Adam):
         self.m, self.v = m, v
 
 
-class _Forgets(Adam):
+class _Forgets(ReferenceAdam):
     """The averages begin anew at each step."""
 
     def step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
@@ -291,18 +291,18 @@ class _Forgets(Adam):
         super().step(theta, gradient)
 
 
-class _NewArray(Adam):
+class _NewArray(ReferenceAdam):
     def step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         super().step(theta.copy(), gradient)
 
 
-class _StoresCorrected(Adam):
+class _StoresCorrected(ReferenceAdam):
     """m̂ and v̂ are written over m and v."""
 
     rule = staticmethod(_adam_with(returned=lambda m, v, m_hat, v_hat: (m_hat, v_hat)))
 
 
-class _NoTimePower(Adam):
+class _NoTimePower(ReferenceAdam):
     """β is multiplied by t instead of raised to it."""
 
     rule = staticmethod(_adam_with(corrections=lambda t, b1, b2: (1 - b1 * t, 1 - b2 * t)))
@@ -334,7 +334,7 @@ def class_cases() -> list[tuple]:
     ]
 
 
-# -- 06.adamw_step -----------------------------------------------------------------------------------------
+# -- 06.adamw_step ---------------------------------------------------------------------------------------------------
 
 
 def adamw_step(
@@ -375,7 +375,7 @@ def _decay_divided(theta, gradient, m, v, t, learning_rate, beta_1, beta_2, epsi
     return moved - learning_rate * weight_decay * theta / (np.sqrt(v / (1 - beta_2**t)) + epsilon), m, v
 
 
-# -- 06.algorithm_1_epsilon --------------------------------------------------------------------------------
+# -- 06.algorithm_1_epsilon ------------------------------------------------------------------------------------------
 
 
 def algorithm_1_epsilon(keras_epsilon: float, t: int, beta_2: float) -> float:
@@ -559,7 +559,7 @@ EXERCISES = [
             "Write a class with __init__(self, learning_rate, beta_1, beta_2, epsilon) and step(self, theta, gradient)."
             " It changes theta in place by one step of Adam and keeps m, v and t."
         ),
-        reference=Adam,
+        reference=ReferenceAdam,
         cases=class_cases,
         call=path_of_class,
         mistakes=[

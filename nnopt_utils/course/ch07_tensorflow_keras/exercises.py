@@ -9,7 +9,7 @@ import numpy as np
 
 from nnopt_utils.course.exercises import Exercise, Mistake
 
-# -- 07.validation_split -----------------------------------------------------------------------------------
+# -- 07.validation_split ---------------------------------------------------------------------------------------------
 
 
 def validation_split(x: np.ndarray, y: np.ndarray, share: float) -> tuple[np.ndarray, ...]:
@@ -55,7 +55,7 @@ def _overlapping(x: np.ndarray, y: np.ndarray, share: float) -> tuple[np.ndarray
     return x, y, x_val, y_val
 
 
-# -- 07.reported_accuracy ----------------------------------------------------------------------------------
+# -- 07.reported_accuracy --------------------------------------------------------------------------------------------
 
 Numbers = Sequence[int]
 
@@ -64,7 +64,7 @@ def reported_accuracy(right: Numbers, sizes: Numbers) -> np.ndarray:
     return np.cumsum(right) / np.cumsum(sizes)
 
 
-# -- 07.overhead_and_speed ---------------------------------------------------------------------------------
+# -- 07.overhead_and_speed -------------------------------------------------------------------------------------------
 
 Pair = tuple[float, float]
 
@@ -94,7 +94,7 @@ def _wrong_speed(speed: Callable[[Pair, Pair, float], float]) -> Callable[[Pair,
     return answer
 
 
-# -- 07.keras_rmsprop_step ---------------------------------------------------------------------------------
+# -- 07.keras_rmsprop_step -------------------------------------------------------------------------------------------
 
 Step = tuple[np.ndarray, np.ndarray]
 
@@ -116,7 +116,7 @@ def rmsprop_cases() -> list[tuple]:
     ]
 
 
-# -- 07.confusion_matrix -----------------------------------------------------------------------------------
+# -- 07.confusion_matrix ---------------------------------------------------------------------------------------------
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, n_classes: int) -> np.ndarray:

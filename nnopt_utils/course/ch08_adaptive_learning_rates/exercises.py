@@ -10,7 +10,7 @@ Arrays = tuple[np.ndarray, ...]
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
-# -- Lion ----------------------------------------------------------------------------------------------
+# -- Lion ------------------------------------------------------------------------------------------------------------
 
 
 def lion_step(
@@ -65,7 +65,7 @@ def _sign_of_gradient(theta, gradient, m, learning_rate, beta_1, beta_2, weight_
     return step, beta_2 * m + (1 - beta_2) * gradient
 
 
-# -- Adadelta ------------------------------------------------------------------------------------------
+# -- Adadelta --------------------------------------------------------------------------------------------------------
 
 
 def adadelta_step(
@@ -108,7 +108,7 @@ def _u_of_gradients(theta, gradient, v, u, rho, epsilon):
     return theta - step, v, rho * u + (1 - rho) * gradient**2
 
 
-# -- warm-up and cosine --------------------------------------------------------------------------------
+# -- warm-up and cosine ----------------------------------------------------------------------------------------------
 
 
 def warmup_cosine(step: int, learning_rate: float, warmup_steps: int, steps: int) -> float:
@@ -145,14 +145,14 @@ def _falling(fall):
     return schedule
 
 
-# -- Newton–Schulz -------------------------------------------------------------------------------------
+# -- Newton–Schulz ---------------------------------------------------------------------------------------------------
 
 
-def newton_schulz(G: np.ndarray, steps: int) -> np.ndarray:
-    return _newton_schulz(G / np.linalg.norm(G), steps)
+def orthogonalised(G: np.ndarray, steps: int) -> np.ndarray:
+    return _iterated(G / np.linalg.norm(G), steps)
 
 
-def _newton_schulz(X, steps, coefficients=NEWTON_SCHULZ):
+def _iterated(X, steps, coefficients=NEWTON_SCHULZ):
     a, b, c = coefficients
     for _ in range(steps):
         A = X @ X.T
@@ -160,7 +160,7 @@ def _newton_schulz(X, steps, coefficients=NEWTON_SCHULZ):
     return X
 
 
-def _newton_schulz_cases():
+def _orthogonalised_cases():
     generator = np.random.default_rng(800)
     wide, tall = generator.normal(size=(3, 5)), generator.normal(size=(4, 2))
     return [(np.array([[3.0, 1.0], [0.0, 0.2]]), 1), (wide, 2), (tall, 3)]
@@ -169,13 +169,13 @@ def _newton_schulz_cases():
 def _normalised_each_step(G, steps):
     X = G
     for _ in range(steps):
-        X = newton_schulz(X, 1)
+        X = orthogonalised(X, 1)
     return X
 
 
 def _all_plus(G, steps):
     with np.errstate(all="ignore"):
-        return _newton_schulz(G / np.linalg.norm(G), steps, (3.4445, 4.7750, 2.0315))
+        return _iterated(G / np.linalg.norm(G), steps, (3.4445, 4.7750, 2.0315))
 
 
 def _entry_by_entry(G, steps):
@@ -200,7 +200,7 @@ def _exact(G, steps):
     return U @ V
 
 
-# -- robustness ----------------------------------------------------------------------------------------
+# -- robustness ------------------------------------------------------------------------------------------------------
 
 
 def decades(rates: np.ndarray, accuracies: np.ndarray, within: float) -> float:
@@ -397,27 +397,27 @@ EXERCISES = [
             "Write newton_schulz(G, steps): divide G by its Frobenius norm, then repeat X ← a X + b (X Xᵀ) X + "
             "c (X Xᵀ)² X with a, b, c = 3.4445, -4.7750, 2.0315."
         ),
-        reference=newton_schulz,
-        cases=_newton_schulz_cases,
+        reference=orthogonalised,
+        cases=_orthogonalised_cases,
         rtol=1e-6,
         mistakes=[
             Mistake(
                 "G was not divided by its norm: singular values above 1.2 grow with the fifth power and explode.",
-                lambda G, steps: _newton_schulz(np.array(G), steps),
+                lambda G, steps: _iterated(np.array(G), steps),
             ),
             Mistake(
                 "You divided by the largest singular value, which needs an SVD. The Frobenius norm is never smaller "
                 "and costs nothing.",
-                lambda G, steps: _newton_schulz(G / np.linalg.norm(G, 2), steps),
+                lambda G, steps: _iterated(G / np.linalg.norm(G, 2), steps),
             ),
             Mistake("Divide by the norm once, before the first step, not at every step.", _normalised_each_step),
             Mistake(
                 "The fifth power is missing: + c (X Xᵀ)² X.",
-                lambda G, steps: _newton_schulz(G / np.linalg.norm(G), steps, (*NEWTON_SCHULZ[:2], 0.0)),
+                lambda G, steps: _iterated(G / np.linalg.norm(G), steps, (*NEWTON_SCHULZ[:2], 0.0)),
             ),
             Mistake(
                 "The coefficients are in the wrong order: a belongs to X itself.",
-                lambda G, steps: _newton_schulz(G / np.linalg.norm(G), steps, NEWTON_SCHULZ[::-1]),
+                lambda G, steps: _iterated(G / np.linalg.norm(G), steps, NEWTON_SCHULZ[::-1]),
             ),
             Mistake("b is negative: the cubic term pulls large singular values down.", _all_plus),
             Mistake(

@@ -68,7 +68,7 @@ def correct(answer: Any, **changes: Any) -> bool:
     return bool(examine(function_exercise(**changes), answer))
 
 
-# ------------------------------------------------------------------------------------------------ the verdicts
+# -- the verdicts ----------------------------------------------------------------------------------------------------
 
 
 def test_correct() -> None:
@@ -119,7 +119,7 @@ def test_functions_without_a_signature_are_called() -> None:
     assert correct(np.maximum, reference=lambda x, y: np.maximum(x, y), cases=lambda: [(1.0, 2.0)], mistakes=[])
 
 
-# -------------------------------------------------------------------------------------------------- exceptions
+# -- exceptions ------------------------------------------------------------------------------------------------------
 
 
 def test_exception_tells_type_text_line_and_arguments() -> None:
@@ -213,7 +213,7 @@ def test_result_that_cannot_be_looked_at() -> None:
     assert "raised RuntimeError" in result.message
 
 
-# ------------------------------------------------------------------------------- warnings, prints and arguments
+# -- warnings, prints and arguments ----------------------------------------------------------------------------------
 
 
 def test_numpy_warnings_are_silent_and_nan_is_reported() -> None:
@@ -282,7 +282,7 @@ def test_results_in_one_shared_array_are_kept_apart() -> None:
     assert examine(shared, reusing)
 
 
-# ------------------------------------------------------------------------------------------------ typical slips
+# -- typical slips ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_messages_are_the_same_each_time() -> None:
     assert said(wrong) == said(wrong)
 
 
-# ----------------------------------------------------------------------------------------------- nested results
+# -- nested results --------------------------------------------------------------------------------------------------
 
 
 def two(x: np.ndarray) -> Any:
@@ -454,7 +454,7 @@ def test_short_texts() -> None:
     assert factor_text(1e-9) == "1e-09"
 
 
-# ------------------------------------------------------------------------------- in place, call, custom compare
+# -- in place, call, custom compare ----------------------------------------------------------------------------------
 
 
 def in_place_exercise() -> Exercise:
@@ -555,7 +555,7 @@ def test_custom_comparison() -> None:
     assert "your result [1, 1] is not what is asked for" in examine(exercise, lambda x: np.ones(2)).message
 
 
-# ------------------------------------------------------------------------------------------------------- values
+# -- values ----------------------------------------------------------------------------------------------------------
 
 
 def value_exercise(reference: Any, *mistakes: Mistake, **changes: Any) -> Exercise:
@@ -644,7 +644,7 @@ def test_value_with_a_call() -> None:
     assert "Your answer cannot be used" in examine(exercise, 3).message
 
 
-# ------------------------------------------------------------------------------------------ faults of an author
+# -- faults of an author ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -670,7 +670,7 @@ def test_empty_hint_is_refused() -> None:
         Mistake("", 3)
 
 
-# -------------------------------------------------------------------------------------------- check and its file
+# -- check and its file ----------------------------------------------------------------------------------------------
 
 
 def right_step(theta: Any, gradient: Any, learning_rate: Any) -> Any:

@@ -61,7 +61,7 @@ def documents(*owners: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
     return register
 
 
-# --- activations ----------------------------------------------------------------------------------------------------
+# -- activations -----------------------------------------------------------------------------------------------------
 
 NAMES = ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu")
 
@@ -83,7 +83,7 @@ def activation(owner: Any, generator: np.random.Generator) -> list[dict[str, Any
     return [{**names, "z": z} for z in generator.uniform(0.3, 1.4, size=2) * [1, -1]]
 
 
-# --- losses ---------------------------------------------------------------------------------------------------------
+# -- losses ----------------------------------------------------------------------------------------------------------
 
 
 @documents(losses.mean_squared_error, losses.half_squared_error, losses.mean_absolute_error)
@@ -140,7 +140,7 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
     return {"w": w, "lambda": strength, "R": value, "nabla R": gradient}
 
 
-# --- networks and line searches -------------------------------------------------------------------------------------
+# -- networks and line searches --------------------------------------------------------------------------------------
 
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
@@ -183,7 +183,7 @@ def newton_schulz(generator: np.random.Generator) -> list[dict[str, Any]]:
     return [{"X": X, "X_new": muon.newton_schulz(G, steps=1)} for G, X in pairs]
 
 
-# --- gradients and initialisers -------------------------------------------------------------------------------------
+# -- gradients and initialisers --------------------------------------------------------------------------------------
 
 DOCUMENTED[gradients.central_difference] = Subject("central_difference", difference_of_values, 1e-7)
 
@@ -209,21 +209,31 @@ def initializer(owner: Any, generator: np.random.Generator) -> dict[str, Any]:
     return {**names, "c": asked[2]} if asked[0] else {**names, "W_ij": asked}
 
 
-# --- schedules ------------------------------------------------------------------------------------------------------
+# -- schedules -------------------------------------------------------------------------------------------------------
 
+# A schedule with a rate: the letters of its arguments, and an example of all arguments but the rate.
 SCHEDULES: dict[Any, tuple[dict[str, str], dict[str, float]]] = {
-    schedules.Constant: ({}, {}),
-    schedules.StepDecay: ({"factor": "c", "every": "s"}, {"factor": 0.6, "every": 3}),
-    schedules.ExponentialDecay: ({"factor": "c", "steps": "s"}, {"factor": 0.6, "steps": 9}),
-    schedules.InverseTimeDecay: ({"decay": "c"}, {"decay": 0.3}),
+    schedules.Constant: ({"learning_rate": "eta_0"}, {}),
+    schedules.StepDecay: (
+        {"learning_rate": "eta_0", "factor": "c", "every": "s"},
+        {"factor": 0.6, "every": 3},
+    ),
+    schedules.ExponentialDecay: (
+        {"learning_rate": "eta_0", "factor": "c", "steps": "s"},
+        {"factor": 0.6, "steps": 9},
+    ),
+    schedules.InverseTimeDecay: ({"learning_rate": "eta_0", "decay": "c"}, {"decay": 0.3}),
     schedules.PolynomialDecay: (
-        {"steps": "s", "end_learning_rate": "eta_s", "power": "p"},
+        {"learning_rate": "eta_0", "steps": "s", "end_learning_rate": "eta_s", "power": "p"},
         {"steps": 12, "end_learning_rate": 0.02, "power": 1.7},
     ),
-    schedules.CosineDecay: ({"steps": "s", "alpha": "r"}, {"steps": 12, "alpha": 0.15}),
-    schedules.LinearWarmup: ({"steps": "s"}, {"steps": 7}),
+    schedules.CosineDecay: (
+        {"learning_rate": "eta_0", "steps": "s", "alpha": "r"},
+        {"steps": 12, "alpha": 0.15},
+    ),
+    schedules.LinearWarmup: ({"learning_rate": "eta", "steps": "s"}, {"steps": 7}),
     schedules.WarmupStableDecay: (
-        {"steps": "s", "warmup_steps": "w", "decay_steps": "d", "alpha": "r"},
+        {"learning_rate": "eta", "steps": "s", "warmup_steps": "w", "decay_steps": "d", "alpha": "r"},
         {"steps": 12, "warmup_steps": 3, "decay_steps": 5, "alpha": 0.15},
     ),
 }
@@ -231,11 +241,10 @@ SCHEDULES: dict[Any, tuple[dict[str, str], dict[str, float]]] = {
 
 @documents(*SCHEDULES)
 def schedule(owner: Any, generator: np.random.Generator) -> list[dict[str, Any]]:
-    letters, arguments = SCHEDULES[owner]
-    rate = float(generator.uniform(0.1, 0.5))
-    made = owner(rate, **arguments)
+    letters, others = SCHEDULES[owner]
+    arguments = {"learning_rate": float(generator.uniform(0.1, 0.5)), **others}
+    made = owner(**arguments)
     names = {letter: arguments[argument] for argument, letter in letters.items()}
-    names |= {"eta_0": rate} if owner in list(SCHEDULES)[:6] else {"eta": rate}
     return [{**names, "f": SHAPES["linear"], "k": k, "eta_k": made(k)} for k in range(12)]
 
 
@@ -287,7 +296,7 @@ def one_cycle(generator: np.random.Generator) -> dict[str, Any]:
     return {"eta_max": max(map(made, range(20))), "d": d, "f": f, "eta_first": made(0), "eta_last": made(19)}
 
 
-# --- problems -------------------------------------------------------------------------------------------------------
+# -- problems --------------------------------------------------------------------------------------------------------
 
 DOCUMENTED[problems.Quadratic] = Subject("Quadratic", quadratic)
 

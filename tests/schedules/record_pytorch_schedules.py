@@ -1,9 +1,9 @@
-"""Record rates of ``torch.optim.lr_scheduler``: the golden file that ``tests/test_schedules.py`` reads.
+"""Record rates of ``torch.optim.lr_scheduler``: the recording that ``tests/schedules/test_schedules.py`` reads.
 
 PyTorch is no dependency of this project. To record anew, install it somewhere else::
 
     python -m venv /tmp/torch && /tmp/torch/bin/pip install torch==2.13.0 numpy
-    /tmp/torch/bin/python tests/golden/record_pytorch_schedules.py
+    /tmp/torch/bin/python tests/schedules/record_pytorch_schedules.py
 
 The file holds the settings of each case as JSON, and the rate of each step, from the first on.
 """
@@ -93,8 +93,8 @@ def main() -> None:
                 schedule.step()
         arrays[name] = np.array(rates, dtype=np.float64)
     about = {"torch": torch.__version__, "rate": RATE, "steps": STEPS, "cases": CASES}
-    np.savez_compressed(HERE / "pytorch_schedules.npz", about=np.array(json.dumps(about)), **arrays)
-    print(f"wrote {HERE.name}/pytorch_schedules.npz: {len(CASES)} cases, PyTorch {torch.__version__}")
+    np.savez_compressed(HERE / "pytorch.npz", about=np.array(json.dumps(about)), **arrays)
+    print(f"wrote {HERE.name}/pytorch.npz: {len(CASES)} cases, PyTorch {torch.__version__}")
 
 
 if __name__ == "__main__":

@@ -28,8 +28,9 @@ from nnopt_utils.schedules import (
     Warmup,
     WarmupStableDecay,
 )
+from tools.formulas.subjects.documented import SCHEDULES
 
-GOLDEN = Path(__file__).parent / "golden" / "pytorch_schedules.npz"
+RECORDED = Path(__file__).parent / "pytorch.npz"
 
 rates = st.floats(1e-6, 10.0)
 steps = st.integers(1, 1000)
@@ -173,9 +174,9 @@ def test_scales_with_the_rate(schedule, factor):
     assert type(schedule)(**arguments)(17) == pytest.approx(factor * schedule(17), rel=1e-12, abs=1e-300)
 
 
-@given(ALL)
-def test_repr_and_pickle_round_trip_and_frozen(schedule):
-    for copy in (eval(repr(schedule)), pickle.loads(pickle.dumps(schedule))):
+def promises(schedule):
+    """It prints, is compared and pickled as what it is, and does not change."""
+    for copy in (eval(repr(schedule), vars(schedules)), pickle.loads(pickle.dumps(schedule))):
         assert copy == schedule and hash(copy) == hash(schedule)
         assert [copy(k) for k in range(5)] == [schedule(k) for k in range(5)]
     assert schedule != Constant(123.0)
@@ -184,9 +185,9 @@ def test_repr_and_pickle_round_trip_and_frozen(schedule):
             setattr(schedule, name, 1.0)
 
 
-def test_all_schedules_are_tested():
-    tested = {"Compose", "Warmup", "PiecewiseConstant"} | {type(s).__name__ for s in SCHEDULES_WITH_RATE}
-    assert set(schedules.__all__) == tested
+@given(ALL)
+def test_repr_and_pickle_round_trip_and_frozen(schedule):
+    promises(schedule)
 
 
 @given(RISING, positions)
@@ -319,37 +320,36 @@ def test_bad_arguments(build, message):
         build()
 
 
-SCHEDULES_WITH_RATE = [
-    Constant(0.1),
-    StepDecay(0.1, 0.5, 10),
-    ExponentialDecay(0.1, 0.5, 10),
-    InverseTimeDecay(0.1, 1.0),
-    PolynomialDecay(0.1, 10),
-    CosineDecay(0.1, 10),
+EXAMPLES = [
+    *(schedule(0.1, **arguments) for schedule, (_, arguments) in SCHEDULES.items()),
     CosineRestarts(0.1, 10),
     OneCycle(0.1, 10),
-    LinearWarmup(0.1, 10),
-    WarmupStableDecay(0.1, 10, 3, 3),
+    PiecewiseConstant([3], [0.1, 0.2]),
+    Warmup(Constant(0.1), 3),
+    Compose([Constant(0.1)]),
 ]
 
 
-@pytest.mark.parametrize("step", [-1, 1.5, "3", None])
-def test_a_step_is_an_integer_from_zero_on(step):
-    for schedule in [
-        *SCHEDULES_WITH_RATE,
-        PiecewiseConstant([3], [0.1, 0.2]),
-        Warmup(Constant(0.1), 3),
-        Compose([Constant(0.1)]),
-    ]:
+@pytest.mark.parametrize("schedule", EXAMPLES, ids=lambda schedule: type(schedule).__name__)
+class TestEverySchedule:
+    @pytest.mark.parametrize("step", [-1, 1.5, "3", None])
+    def test_a_step_is_an_integer_from_zero_on(self, schedule, step):
         with pytest.raises((TypeError, ValueError), match=r"^step: got .*; expected an integer >= 0"):
             schedule(step)
 
+    def test_repr_and_pickle_round_trip_and_frozen(self, schedule):
+        promises(schedule)
+
+
+def test_every_schedule_has_an_example():
+    assert {type(schedule).__name__ for schedule in EXAMPLES} == set(schedules.__all__)
+
 
 class TestPyTorch:
-    """Rates recorded from ``torch.optim.lr_scheduler`` by ``golden/record_pytorch_schedules.py``."""
+    """Rates recorded from ``torch.optim.lr_scheduler`` by ``record_pytorch_schedules.py``."""
 
-    golden = np.load(GOLDEN)
-    about = json.loads(str(golden["about"]))
+    recorded = np.load(RECORDED)
+    about = json.loads(str(recorded["about"]))
     ours: ClassVar = {
         "constant": Constant(0.3),
         "step": StepDecay(0.3, 0.5, every=7),
@@ -379,13 +379,13 @@ class TestPyTorch:
     def test_rates(self, case):
         found = [self.ours[case](k) for k in range(self.about["steps"])]
         # PyTorch multiplies its way from step to step, so its rounding errors add up.
-        np.testing.assert_allclose(found, self.golden[case], rtol=1e-11, atol=1e-15)
+        np.testing.assert_allclose(found, self.recorded[case], rtol=1e-11, atol=1e-15)
 
     def test_a_rival_fails(self):
         """One step late, the comparison must notice; only what never changes cannot."""
         for case, schedule in self.ours.items():
             late = np.array([schedule(max(k - 1, 0)) for k in range(self.about["steps"])])
-            assert np.allclose(late, self.golden[case], rtol=1e-6, atol=0) == (case == "constant")
+            assert np.allclose(late, self.recorded[case], rtol=1e-6, atol=0) == (case == "constant")
 
 
 @pytest.mark.slow
