@@ -339,6 +339,7 @@ def test_what_is_allowed(tmp_path: Path):
         replace(
             "What to notice.", "Money: \\$5 and `$HOME`, https://example.org/home/x, [there](#idea), Exercise 03.9."
         ),
+        replace("## Common mistakes\n", "## Common mistakes\n\n### A mistake\n"),
         replace("generator =", "slope = np.polynomial.Polynomial.fit(x, y, 1)\nbest_fit = fitted(3)\ngenerator ="),
         replace("plot(generator)", "print(f'{100:d}% of the time')\nplot(generator)"),
         shows("assert figure", new_output("display_data", {HTML: "<img src='data:image/png;base64,AA/tmp/AA'>"})),

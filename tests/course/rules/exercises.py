@@ -27,7 +27,7 @@ def exercises_complete(chapter: Chapter) -> list[str]:
     found = []
     for heading in chapter.headings:
         stray = heading.level == 3 and not EXERCISE.fullmatch(heading.text)
-        if stray and any(b.cell == heading.cell for b in chapter.section_blocks("Exercises", False)):
+        if stray and any(b.subsection == heading.text for b in chapter.section_blocks("Exercises", False)):
             example = f"### Exercise {chapter.number}.1 (predict|code|open): Title"
             found.append(chapter.at(heading.cell, f"the heading {heading.text!r} is not of the form {example!r}"))
     numbers = [exercise.number for exercise in chapter.exercises]
