@@ -339,7 +339,6 @@ def test_what_is_allowed(tmp_path: Path):
         replace(
             "What to notice.", "Money: \\$5 and `$HOME`, https://example.org/home/x, [there](#idea), Exercise 03.9."
         ),
-        replace("## Common mistakes\n", "## Common mistakes\n\n### A mistake\n"),
         replace("generator =", "slope = np.polynomial.Polynomial.fit(x, y, 1)\nbest_fit = fitted(3)\ngenerator ="),
         replace("plot(generator)", "print(f'{100:d}% of the time')\nplot(generator)"),
         shows("assert figure", new_output("display_data", {HTML: "<img src='data:image/png;base64,AA/tmp/AA'>"})),
@@ -356,3 +355,12 @@ def test_the_file_is_read_as_it_is(tmp_path: Path):
         del item["id"]
     pair.notebook.write_text(json.dumps(content), encoding="utf-8")
     assert len(rules.executed.cell_ids(Chapter(pair))) == len(content["cells"])
+
+
+def test_a_heading_before_the_exercises_is_none_of_them(tmp_path: Path):
+    """Sections without code between them lie in one cell."""
+    notebook = example_notebook()
+    mistakes, exercises = cell("## Common mistakes")(notebook), cell("## Exercises")(notebook)
+    exercises.source = f"{mistakes.source}\n\n### A mistake\n\nMade often.\n\n{exercises.source}"
+    notebook.cells.remove(mistakes)
+    assert complaints(write_example(notebook, tmp_path)) == {}
