@@ -355,6 +355,8 @@ def minimize(
 
 def _check_objective(problem: Any, start: Any) -> None:
     has_functions = all(callable(getattr(problem, name, None)) for name in ("value", "gradient"))
+    if has_functions and isinstance(problem, type):
+        raise TypeError(f"problem: got the class {problem.__name__}; expected an instance, {problem.__name__}(…)")
     if has_functions and (start is not None or hasattr(problem, "start")):
         return
     hint = ""

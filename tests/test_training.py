@@ -653,6 +653,11 @@ class TestMinimize:
         )
         assert trajectory.steps < 10 and not trajectory.diverged and np.abs(trajectory.points[-1]).max() < 1
 
+    @pytest.mark.parametrize("start", [None, [1.0, 2.0]])
+    def test_the_class_of_a_problem_is_no_problem(self, start):
+        with pytest.raises(TypeError, match=r"problem: got the class Quadratic; expected an instance, Quadratic\(…\)"):
+            minimize(Quadratic, GradientDescent(0.1), steps=2, start=start)
+
     def test_a_gradient_that_is_theta_itself(self):
         problem = SimpleNamespace(
             start=np.ones(2), value=lambda theta: 0.5 * float(theta @ theta), gradient=lambda t: t
