@@ -17,6 +17,7 @@ from tqdm import tqdm
 from nnopt_utils.history import History
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, GradientDescent, Nesterov
+from nnopt_utils.problems import Rosenbrock
 from nnopt_utils.schedules import CosineDecay, StepDecay
 from nnopt_utils.training import DivergenceError, Step, batches, fit, minimize
 
@@ -655,8 +656,8 @@ class TestMinimize:
 
     @pytest.mark.parametrize("start", [None, [1.0, 2.0]])
     def test_the_class_of_a_problem_is_no_problem(self, start):
-        with pytest.raises(TypeError, match=r"problem: got the class Quadratic; expected an instance, Quadratic\(…\)"):
-            minimize(Quadratic, GradientDescent(0.1), steps=2, start=start)
+        with pytest.raises(TypeError, match=r"got the class Rosenbrock; expected an instance, Rosenbrock\(…\)"):
+            minimize(Rosenbrock, GradientDescent(0.1), steps=2, start=start)
 
     def test_a_gradient_that_is_theta_itself(self):
         problem = SimpleNamespace(
