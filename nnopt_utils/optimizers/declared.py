@@ -65,6 +65,9 @@ class Declared:
             if name in cls.declared and isinstance(value, Hyperparameter) != isinstance(cls.declared[name], Rate):
                 delattr(cls, name)  # instances have the values; a plain default stays, for ``@dataclass``
         cls.__signature__ = _signature(cls)  # type: ignore[attr-defined]  # what inspect asks for, and so JupyterLab
+        if not any(map(inspect.isfunction, vars(cls).values())):  # else one of them may use a constant of the class
+            constants = {name: value for name, value in vars(cls).items() if not hasattr(super(cls, cls), name)}
+            _check_names(cls, {name: value for name, value in constants.items() if _meant(cls, name)})
         for base in cls.__mro__[1:]:
             if cls.__doc__ and base.__doc__ and issubclass(base, Declared):
                 cls.__doc__ = _with_arguments(cls.__doc__, base.__doc__, [*inspect.signature(cls).parameters])
@@ -192,14 +195,19 @@ def _check_names(cls: type[Declared], given: Mapping[str, Any]) -> None:
                 f"{wrong}: got {describe(given[wrong])} in super().__init__ of {cls.__name__}; expected only "
                 f"{', '.join(cls.declared)} there (keep the others: self.{wrong} = {wrong})"
             )
-        near = [name for name in FOREIGN.get(wrong.lower(), ()) if name in names]
-        if wrong != "betas":
-            near = (near or difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6))[:1]
+        near = _meant(cls, wrong)
         hint = f" (did you mean {' and '.join(near)}?)" if near else ""
         raise TypeError(
             f"{wrong}: got {describe(given[wrong])}, but {cls.__name__} has no such argument; "
             f"expected one of {', '.join(names)}{hint}"
         )
+
+
+def _meant(cls: type[Declared], wrong: str) -> list[str]:
+    """Return what a name that is no argument probably stands for."""
+    names = [*inspect.signature(cls).parameters]
+    near = [name for name in FOREIGN.get(wrong.lower(), ()) if name in names]
+    return near if wrong == "betas" else (near or difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6))[:1]
 
 
 def _with_arguments(doc: str, other: str, names: Sequence[str]) -> str:

@@ -175,6 +175,17 @@ def test_the_state_of_a_rule_that_computes_its_rate():
     assert other.learning_rate == 0.05
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("lr", "learning_rate"), ("betas", "beta_1 and beta_2"), ("beta1", "beta_1")]
+)
+def test_a_misspelt_default_in_the_body(name, meant):
+    with pytest.raises(TypeError, match=rf"{name}: got 0.5, but Mine has .*did you mean {meant}\?"):
+        type("Mine", (Adam,), {name: 0.5})
+    constant = type("Mine", (Adam,), {name: 0.5, "update": descent, "slots": ("m", "v"), "label": "mine"})
+    assert getattr(constant(0.1), name) == 0.5
+    assert type("Mine", (Adam,), {"label": "mine", "beta_1": 0.5})().beta_1 == 0.5
+
+
 def test_misspelt_arguments_of_own_constructors():
     with pytest.raises(TypeError, match=r"gama: got 0.5, .*did you mean gamma\?"):
         WithKwargs(gama=0.5)
