@@ -65,7 +65,7 @@ class Declared:
             if name in cls.declared and isinstance(value, Hyperparameter) != isinstance(cls.declared[name], Rate):
                 delattr(cls, name)  # instances have the values; a plain default stays, for ``@dataclass``
         cls.__signature__ = _signature(cls)  # type: ignore[attr-defined]  # what inspect asks for, and so JupyterLab
-        if not any(map(inspect.isfunction, vars(cls).values())):  # else one of them may use a constant of the class
+        if not any(hasattr(value, "__get__") for value in vars(cls).values()):  # else a method may use a constant
             constants = {name: value for name, value in vars(cls).items() if not hasattr(super(cls, cls), name)}
             _check_names(cls, {name: value for name, value in constants.items() if _meant(cls, name)})
         for base in cls.__mro__[1:]:

@@ -184,6 +184,7 @@ def test_a_misspelt_default_in_the_body(name, meant):
     constant = type("Mine", (Adam,), {name: 0.5, "update": descent, "slots": ("m", "v"), "label": "mine"})
     assert getattr(constant(0.1), name) == 0.5
     assert type("Mine", (Adam,), {"label": "mine", "beta_1": 0.5})().beta_1 == 0.5
+    assert type("Mine", (Adam,), {"beta_1": property(lambda self: 0.25)})().beta_1 == 0.25
 
 
 def test_misspelt_arguments_of_own_constructors():
