@@ -135,6 +135,14 @@ def check_integer(name: str, value: Any, *, low: int | None = None, high: int | 
     return int(value)
 
 
+def as_array(value: Any) -> np.ndarray:
+    """Return ``value`` as NumPy takes it; rows of different lengths, which NumPy refuses, as an array of objects."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.asarray(None)
+
+
 def check_array(
     name: str,
     value: Any,
@@ -153,10 +161,7 @@ def check_array(
     ...
     ValueError: x: got float64 array of shape (1, 2) with 1 NaN or infinite value; expected only finite numbers
     """
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        array = np.asarray(None)
+    array = as_array(value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name}: got {describe(value)}; expected an array of real numbers")
     if array.dtype not in (np.float32, np.float64):
@@ -201,7 +206,7 @@ def check_labels(name: str, value: Any, *, n_classes: int, n_samples: int | None
     ...
     ValueError: labels: got values from 0 to 10; expected integers from 0 to 9
     """
-    labels = np.asarray(value)
+    labels = as_array(value)
     if labels.size == 0:
         raise ValueError(f"{name}: got {describe(labels)}; expected at least one value")
     if labels.ndim != 1 or labels.dtype.kind not in "iu":

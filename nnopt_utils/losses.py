@@ -19,7 +19,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnopt_utils import activations
-from nnopt_utils._validation import check_array, check_choice, check_labels, check_number, checked, core, describe
+from nnopt_utils._validation import (
+    as_array,
+    check_array,
+    check_choice,
+    check_labels,
+    check_number,
+    checked,
+    core,
+    describe,
+)
 
 ValueAndGradient = tuple[float, np.ndarray]
 
@@ -58,7 +67,7 @@ def _check_binary_targets(name: str, targets: Any, shape: tuple[int, ...]) -> np
 
 def _check_class_targets(name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Check integer labels (n,) or rows of probabilities (n, K)."""
-    targets, (n_samples, n_classes) = np.asarray(targets), shape
+    targets, (n_samples, n_classes) = as_array(targets), shape
     if targets.ndim != 2:
         return check_labels(name, targets, n_classes=n_classes, n_samples=n_samples)
     if targets.shape != shape:

@@ -10,7 +10,16 @@ import numpy as np
 
 from nnopt_utils._memory import aligned_copy
 from nnopt_utils._tables import aligned
-from nnopt_utils._validation import as_generator, check_array, check_choice, check_integer, check_number, core, describe
+from nnopt_utils._validation import (
+    as_array,
+    as_generator,
+    check_array,
+    check_choice,
+    check_integer,
+    check_number,
+    core,
+    describe,
+)
 from nnopt_utils.activations import get_activation
 from nnopt_utils.backpropagation import Signals, backward_pass, forward_pass, parameter_gradients
 from nnopt_utils.initializers import get_initializer
@@ -48,6 +57,14 @@ class Views(tuple[np.ndarray, ...]):
             raise TypeError(f"index: got {describe(index)}; expected the number of one layer")
         view = self[index]
         view[:] = check_array(f"values of layer {index}", value, shape=view.shape)
+
+    def _refuse(self, other: Any) -> Any:
+        raise TypeError(
+            f"weights or biases: got {describe(other)} for all layers at once; expected a change of one, "
+            "network.weights[0] -= …, or of θ, network.parameters -= …"
+        )
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = _refuse
 
     def fill(self, name: str, values: Any) -> None:
         """Copy an array a layer into θ: all of them or, if one does not fit, none."""
@@ -322,10 +339,10 @@ class MLP:
 
     def check_data(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return x and y as this network's loss takes them, or say what is wrong with them."""
-        x, y = self._check_x(x), np.asarray(y)
-        n_outputs = self.layer_sizes[-1]
-        if y.ndim == 1 and n_outputs == 1:
-            y = y[:, None]
+        x, n_outputs = self._check_x(x), self.layer_sizes[-1]
+        if n_outputs == 1:
+            array = as_array(y)
+            y = array[:, None] if array.ndim == 1 and array.dtype.kind in "fiub" and array.size else y
         return x, self.loss_function.check_targets("y", y, (len(x), n_outputs), self.dtype)
 
     def _check_x(self, x: np.ndarray) -> np.ndarray:

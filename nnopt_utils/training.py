@@ -292,6 +292,8 @@ def _check_training_data(
     if not isinstance(data, tuple | list) or len(data) not in (2, 4):
         raise TypeError(f"data: got {describe(data)}; expected a Dataset, (x, y) or (x, y, x_val, y_val)")
     x, y = network.check_data(data[0], data[1])
+    # Rows that lie apart, as after x[:, order], would be gathered from the whole array in every step.
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     return x, y, network.check_data(data[2], data[3]) if len(data) == 4 else None
 
 
@@ -355,6 +357,8 @@ def minimize(
 
 def _check_objective(problem: Any, start: Any) -> None:
     has_functions = all(callable(getattr(problem, name, None)) for name in ("value", "gradient"))
+    if has_functions and isinstance(problem, type):
+        raise TypeError(f"problem: got the class {problem.__name__}; expected an instance, {problem.__name__}(…)")
     if has_functions and (start is not None or hasattr(problem, "start")):
         return
     hint = ""

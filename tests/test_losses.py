@@ -26,6 +26,7 @@ from nnopt_utils.losses import (
     mean_squared_error,
     softmax_cross_entropy,
 )
+from nnopt_utils.networks import MLP
 
 REGRESSION = [mean_squared_error, half_squared_error, mean_absolute_error, huber]
 SAME_SHAPE = [*REGRESSION, binary_cross_entropy]
@@ -557,3 +558,15 @@ class TestRecords:
     def test_is_frozen(self):
         with pytest.raises(AttributeError):
             get_loss("mse").name = "other"
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("y", [None, "ab", ["a", "b"], [[0, 1], [1]], {0: 1}, []])
+def test_what_are_no_targets_gets_one_message_from_a_loss_and_from_a_network(name, y):
+    outputs = LOSSES[name].fewest_outputs
+    network = MLP([2, outputs], loss=name, dtype="float64")
+    with pytest.raises((TypeError, ValueError), match=r"^targets: got .*; expected") as of_loss:
+        LOSSES[name].function(np.zeros((2, outputs)), y)
+    with pytest.raises((TypeError, ValueError)) as of_network:
+        network.loss(np.ones((2, 2)), y)
+    assert str(of_network.value) == str(of_loss.value).replace("targets", "y", 1)

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import operator
 import pickle
 from itertools import pairwise
 
@@ -618,3 +619,9 @@ class TestAssigningATensor:
         network = MLP([2, 3, 1], loss="mse")
         for method in ("append", "extend", "insert", "pop", "remove", "clear", "reverse", "sort"):
             assert not hasattr(network.weights, method)
+
+    @pytest.mark.parametrize("change", [operator.iadd, operator.isub, operator.imul, operator.itruediv])
+    def test_all_layers_at_once_by_an_operator(self, change):
+        network = MLP([3, 4, 2])
+        with pytest.raises(TypeError, match=r"for all layers at once; expected .* network.weights\[0\] -= …, or of θ"):
+            network.weights = change(network.weights, 2)

@@ -1,4 +1,4 @@
-"""Objectives made of functions, or of a network and data: what ``minimize`` and line searches take."""
+"""Objectives made of functions, or of a network and data: what ``minimize``, line searches and plots take."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from nnopt_utils.gradients import check_gradient
 from nnopt_utils.line_search import steepest_descent
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, GradientDescent
+from nnopt_utils.plotting import plot_contours, plot_trajectories
 from nnopt_utils.problems import FunctionObjective, NetworkObjective
 from nnopt_utils.training import fit, minimize
 
@@ -42,6 +43,20 @@ class TestFunction:
     def test_bad_arguments(self, arguments, message):
         with pytest.raises((TypeError, ValueError), match=message):
             FunctionObjective(*arguments)
+
+
+def test_contours_of_objectives_of_two_parameters():
+    network = MLP([1, 1], loss="half_mse", initializer="zeros")
+    x = np.array([[-1.0], [1.0]])
+    ours = FunctionObjective(lambda theta: 0.5 * theta @ theta + 0.5, lambda theta: theta, start=[0.0, 0.0])
+    theirs = NetworkObjective(network, x, np.array([-1.0, 1.0]))
+    domain = ((-2.0, 2.0), (-1.0, 1.0))
+    for objective in (ours, theirs):
+        assert plot_contours(objective, domain=domain).get_xlim() == (-2, 2)
+        run = minimize(objective, GradientDescent(0.1), steps=5)
+        assert plot_trajectories(objective, {"run": run}, domain=domain).get_ylim() == (-1, 1)
+        with pytest.raises(TypeError, match=r"problem: got .*; expected .* or also domain=\(\(x0, x1\)"):
+            plot_contours(objective)
 
 
 class TestNetwork:

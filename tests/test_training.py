@@ -14,9 +14,11 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 from tqdm import tqdm
 
+from nnopt_utils import training
 from nnopt_utils.history import History
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, GradientDescent, Nesterov
+from nnopt_utils.problems import Rosenbrock
 from nnopt_utils.schedules import CosineDecay, StepDecay
 from nnopt_utils.training import DivergenceError, Step, batches, fit, minimize
 
@@ -653,6 +655,11 @@ class TestMinimize:
         )
         assert trajectory.steps < 10 and not trajectory.diverged and np.abs(trajectory.points[-1]).max() < 1
 
+    @pytest.mark.parametrize("start", [None, [1.0, 2.0]])
+    def test_the_class_of_a_problem_is_no_problem(self, start):
+        with pytest.raises(TypeError, match=r"got the class Rosenbrock; expected an instance, Rosenbrock\(…\)"):
+            minimize(Rosenbrock, GradientDescent(0.1), steps=2, start=start)
+
     def test_a_gradient_that_is_theta_itself(self):
         problem = SimpleNamespace(
             start=np.ones(2), value=lambda theta: 0.5 * float(theta @ theta), gradient=lambda t: t
@@ -704,3 +711,18 @@ def test_validates_on_the_average_where_the_optimizer_keeps_one():
     assert history.val_loss[-1] == network.evaluate(x[30:], y[30:], parameters=average).loss
     assert history.val_loss[-1] != network.evaluate(x[30:], y[30:]).loss
     np.testing.assert_array_equal(average, optimizer.state["average"])
+
+
+@pytest.mark.parametrize("turn", [np.asfortranarray, lambda x: np.hstack([x, x])[:, : x.shape[1]]])
+def test_the_layout_of_the_data_in_memory_changes_no_number_and_rows_lie_together(turn, monkeypatch):
+    """A step takes rows; of an array whose rows lie apart, NumPy would copy all of it each time."""
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(64, 5)).astype(np.float32), generator.integers(0, 3, 64)
+    plain, turned = (MLP([5, 8, 3], seed=0) for _ in range(2))
+    fit(plain, SGD(0.1), (x, y), epochs=2, progress=False)
+    laid = []
+    once = training._Run.epoch
+    monkeypatch.setattr(training._Run, "epoch", lambda run: (laid.append(run.x.flags.c_contiguous), once(run))[1])
+    fit(turned, SGD(0.1), (turn(x), y), epochs=2, progress=False)
+    np.testing.assert_array_equal(turned.parameters, plain.parameters)
+    assert laid == [True, True]

@@ -61,6 +61,7 @@ class Optimizer(State, Declared, ABC):
     owns_weight_decay: ClassVar[bool] = False
     block_size: ClassVar[int] = 65_536
     flush_every: ClassVar[int] = 64
+    _keeps_gradient: ClassVar[bool] = True
 
     learning_rate: Rate = Rate()
     convention: str = choice(default="paper", options=CONVENTIONS, kw_only=True)
@@ -74,6 +75,7 @@ class Optimizer(State, Declared, ABC):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls._is_proven = is_ours(cls.update)
+        cls._keeps_gradient = is_ours(cls.update) and is_ours(cls.begin_step)
 
     def _take(self, given: Mapping[str, Any]) -> None:
         super()._take(given)
@@ -110,7 +112,8 @@ class Optimizer(State, Declared, ABC):
         if self.t % self.flush_every == 0:
             self._flush_denormals()
         gradient = clipped(gradient, self.clipvalue, self.clipnorm, self.global_clipnorm, self.layout)
-        if np.may_share_memory(theta, gradient):  # the gradient of θ²/2 is θ: it must not change under the rule
+        # The gradient of θ²/2 is θ: it must not change under the rule. Nor may a learner's rule change the caller's g.
+        if not self._keeps_gradient or np.may_share_memory(theta, gradient):
             gradient = gradient.copy()
         self.begin_step(theta, gradient)
         for place, part, slots in self._parts(theta):

@@ -53,13 +53,21 @@ class Declared:
         for name, value in list(vars(cls).items()):
             if isinstance(value, Hyperparameter):
                 cls.declared[name] = value
+            elif name in cls.declared and inspect.isfunction(value):
+                raise TypeError(
+                    f"{cls.__name__}.{name}: got a function; expected a number, or a property that returns one "
+                    "(a schedule is given to the constructor)"
+                )
             elif hasattr(value, "__get__"):  # a method or property of the subclass, hence no argument
                 cls.declared.pop(name, None)
             elif name in cls.declared:  # another default
                 cls.declared[name] = cls.declared[name].with_default(value)
-            if name in cls.declared and not isinstance(value, Rate):
-                delattr(cls, name)  # instances have the values
+            if name in cls.declared and isinstance(value, Hyperparameter) != isinstance(cls.declared[name], Rate):
+                delattr(cls, name)  # instances have the values; a plain default stays, for ``@dataclass``
         cls.__signature__ = _signature(cls)  # type: ignore[attr-defined]  # what inspect asks for, and so JupyterLab
+        if not any(hasattr(value, "__get__") for value in vars(cls).values()):  # else a method may use a constant
+            constants = {name: value for name, value in vars(cls).items() if not hasattr(super(cls, cls), name)}
+            _check_names(cls, {name: value for name, value in constants.items() if _meant(cls, name)})
         for base in cls.__mro__[1:]:
             if cls.__doc__ and base.__doc__ and issubclass(base, Declared):
                 cls.__doc__ = _with_arguments(cls.__doc__, base.__doc__, [*inspect.signature(cls).parameters])
@@ -71,10 +79,12 @@ class Declared:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _check_names(type(self), kwargs)
+        ours = Signature(_parameters(self.declared))
         try:
-            given = Signature(_parameters(self.declared)).bind_partial(*args, **kwargs).arguments
+            given = ours.bind_partial(*args, **kwargs).arguments
         except TypeError as error:
-            raise TypeError(f"{type(self).__name__}: {error}; expected {inspect.signature(type(self))}") from None
+            called = "" if type(self).__init__ is Declared.__init__ else ": super().__init__"
+            raise TypeError(f"{type(self).__name__}{called}: {error}; expected {ours}") from None
         self._take(given)
 
     def _take(self, given: Mapping[str, Any]) -> None:
@@ -155,6 +165,8 @@ def _signature(cls: type[Declared]) -> Signature:
 # What other libraries, and habit, call an argument of ours.
 FOREIGN: Mapping[str, Sequence[str]] = {
     "lr": ("learning_rate",),
+    "rate": ("learning_rate",),
+    "lr_decay": ("learning_rate",),
     "eta": ("learning_rate",),
     "step_size": ("learning_rate",),
     "alpha": ("rho", "learning_rate"),
@@ -170,20 +182,32 @@ FOREIGN: Mapping[str, Sequence[str]] = {
     "max_norm": ("global_clipnorm",),
     "max_grad_norm": ("global_clipnorm",),
     "use_ema": ("ema_momentum",),
+    "ema": ("ema_momentum",),
+    "ema_decay": ("ema_momentum",),
 }
 
 
 def _check_names(cls: type[Declared], given: Mapping[str, Any]) -> None:
     names = [*inspect.signature(cls).parameters]
     for wrong in given.keys() - cls.declared.keys():
-        near = [name for name in FOREIGN.get(wrong.lower(), ()) if name in names]
-        if wrong != "betas":
-            near = (near or difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6))[:1]
+        if wrong in names:  # of its own __init__, but handed on
+            raise TypeError(
+                f"{wrong}: got {describe(given[wrong])} in super().__init__ of {cls.__name__}; expected only "
+                f"{', '.join(cls.declared)} there (keep the others: self.{wrong} = {wrong})"
+            )
+        near = _meant(cls, wrong)
         hint = f" (did you mean {' and '.join(near)}?)" if near else ""
         raise TypeError(
             f"{wrong}: got {describe(given[wrong])}, but {cls.__name__} has no such argument; "
             f"expected one of {', '.join(names)}{hint}"
         )
+
+
+def _meant(cls: type[Declared], wrong: str) -> list[str]:
+    """Return what a name that is no argument probably stands for."""
+    names = [*inspect.signature(cls).parameters]
+    near = [name for name in FOREIGN.get(wrong.lower(), ()) if name in names]
+    return near if wrong == "betas" else (near or difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6))[:1]
 
 
 def _with_arguments(doc: str, other: str, names: Sequence[str]) -> str:

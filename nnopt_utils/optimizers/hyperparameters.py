@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter
 from typing import Any
 
+import numpy as np
+
 from nnopt_utils._validation import (
     check_choice,
     check_fraction,
@@ -23,6 +25,7 @@ from nnopt_utils._validation import (
     check_not_negative,
     check_number,
     check_positive,
+    describe,
 )
 
 Schedule = Callable[[int], float]
@@ -97,7 +100,14 @@ def integer(*, default: Any, low: int, kw_only: bool = False) -> Any:
 
 def flag(*, default: bool) -> Any:
     """Declare a switch."""
-    return Hyperparameter(lambda n, x: bool(x), default, False, {})
+    return Hyperparameter(_check_flag, default, False, {})
+
+
+def _check_flag(name: str, value: Any) -> bool:
+    """Return a bool, or 0 or 1 as one: the text "False" would count as true."""
+    if not isinstance(value, bool | np.bool_ | int | np.integer) or value not in (0, 1):
+        raise TypeError(f"{name}: got {describe(value)}; expected True or False")
+    return bool(value)
 
 
 def choice(*, default: str, options: Iterable[str], kw_only: bool = False) -> Any:
@@ -118,7 +128,11 @@ class Rate(Hyperparameter):
         value = self.by_convention.get(convention, self.default) if given is None else given
         return None if value is Parameter.empty else value  # ``__set__`` checks it
 
-    def __get__(self, optimizer: Any, owner: type) -> float:
+    def __get__(self, optimizer: Any, owner: Any) -> Any:
+        if optimizer is None:  # asked of the class, as ``@dataclass`` does: the default
+            if (default := owner.declared["learning_rate"].default) is Parameter.empty:
+                raise AttributeError(f"{owner.__name__} has no default learning_rate")
+            return default
         try:
             return optimizer._rate
         except AttributeError:  # the __init__ of a subclass did not set it
@@ -135,6 +149,8 @@ def rate_at(value: Any, finished_steps: int) -> float:
     """Return the rate that a number or a schedule gives after so many steps."""
     if not callable(value):
         return check_positive("learning_rate", value)
+    if isinstance(value, type):
+        raise TypeError(f"learning_rate: got the class {value.__name__}; expected an instance, {value.__name__}(…)")
     try:
         return check_not_negative("learning_rate", value(finished_steps))
     except (TypeError, ValueError) as error:

@@ -11,6 +11,7 @@ from nnopt_utils._memory import aligned_copy
 from nnopt_utils._validation import check_array, check_integer, check_number, describe
 from nnopt_utils.layout import Place
 from nnopt_utils.optimizers.hyperparameters import Schedule, rate_at
+from nnopt_utils.optimizers.rule_check import check_slots
 
 # Numbers and arrays of the state that are not the rule's, and the argument that switches each on.
 SHARED = {"average": "ema_momentum", "collected": "gradient_accumulation_steps"}
@@ -49,8 +50,9 @@ class State:
     this_step: dict[str, float]
     layout: Sequence[Place] | None
     place: Place
-    learning_rate: Any  # this and the next are Declared's
+    learning_rate: Any  # this and the next two are Declared's
     complete: Any
+    declared: Any
     schedule: Schedule | None = None
     _shape: tuple[int, ...] | None
     _cut: Cut | None = None
@@ -75,6 +77,7 @@ class State:
         return {name: np.zeros(shape, theta.dtype) for name, shape in self.slot_shapes(theta.shape).items()}
 
     def _allocate(self, theta: np.ndarray) -> None:
+        check_slots(self, SHARED)
         state = self.initial_state(theta) | {name: np.zeros_like(theta) for name in self._shared_slots()}
         self.state = {name: aligned_copy(slot) for name, slot in state.items()}
         self._shape = theta.shape
@@ -111,7 +114,7 @@ class State:
         self.t, self._shape, self.layout = check_integer("state['t']", state["t"], low=0), shape, layout
         self.state = {name: aligned_copy(slot) for name, slot in slots.items()}
         self.scalars, self._cut = scalars, None
-        if rate is not None:
+        if rate is not None and "learning_rate" in self.declared:  # else a subclass computes it
             self.learning_rate = rate
         elif self.schedule is not None:
             self.learning_rate = self.schedule

@@ -13,6 +13,8 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 from nnopt_utils._validation import check_array, describe
 from nnopt_utils.history import Trajectory
 from nnopt_utils.plotting.style import COLOURS, check_labelled, dress, legend, look, own_or_new, spaced_markers, styled
+from nnopt_utils.problems.base import Domain
+from nnopt_utils.problems.objectives import FunctionObjective, NetworkObjective
 
 # Pale where the function is low, never dark: paths in any colour stand out on it.
 _SURFACE = LinearSegmentedColormap.from_list("nnopt_surface", ["#FFFFFF", "#B4BEC9"])
@@ -21,15 +23,17 @@ _LEVELS = 16
 
 
 @styled
-def plot_contours(problem: Any, ax: Axes | None = None, log_levels: bool = True) -> Axes:
+def plot_contours(problem: Any, ax: Axes | None = None, log_levels: bool = True, domain: Domain | None = None) -> Axes:
     r"""Draw the contours of a function of two parameters on its domain, and a star at each minimum.
 
     Args:
         problem: a 2-D problem: ``value(theta)`` for theta of shape (..., 2), ``domain`` ((x0, x1), (y0, y1)), and if
-            it has them ``minimum`` or ``minima``, and ``minimum_value``.
+            it has them ``minimum`` or ``minima``, and ``minimum_value``. A ``FunctionObjective`` or a
+            ``NetworkObjective`` of two parameters will do, too, with a ``domain``.
         ax: where to draw; default a new figure.
         log_levels: whether the levels of J − J* are a geometric sequence; default yes, as else a narrow valley shows
             no contour at all. A function without a minimum always has evenly spaced levels.
+        domain: ((x0, x1), (y0, y1)), the part of the plane to draw; default the problem's own.
 
     Returns:
         The axes.
@@ -42,9 +46,9 @@ def plot_contours(problem: Any, ax: Axes | None = None, log_levels: bool = True)
         >>> plot_contours(Rosenbrock()).get_xlabel()
         '$\\theta[0]$'
     """
-    (x0, x1), (y0, y1) = _check_domain(problem)
+    (x0, x1), (y0, y1) = _check_domain(problem, domain)
     x, y = np.linspace(x0, x1, _GRID_POINTS), np.linspace(y0, y1, _GRID_POINTS)
-    values = np.asarray(problem.value(np.stack(np.meshgrid(x, y), axis=-1)), dtype=np.float64)
+    values = _values(problem, np.stack(np.meshgrid(x, y), axis=-1))
     if values.shape != (_GRID_POINTS, _GRID_POINTS):
         raise ValueError(f"problem: value gave {describe(values)}; expected one value a point of the grid")
     minima = _minima(problem)
@@ -76,13 +80,15 @@ def plot_contours(problem: Any, ax: Axes | None = None, log_levels: bool = True)
 
 
 @styled
-def plot_trajectories(problem: Any, trajectories: Mapping[str, Trajectory], ax: Axes | None = None) -> Axes:
+def plot_trajectories(
+    problem: Any, trajectories: Mapping[str, Trajectory], ax: Axes | None = None, domain: Domain | None = None
+) -> Axes:
     r"""Draw the paths of optimizers on the contours of a function of two parameters.
 
     A path that leaves the domain is cut at its edge. A diverged one says so in the legend.
 
     Args:
-        problem: as in :func:`plot_contours`.
+        problem, domain: as in :func:`plot_contours`.
         trajectories: label → what ``minimize`` returned.
         ax: where to draw; default a new figure.
 
@@ -101,7 +107,7 @@ def plot_trajectories(problem: Any, trajectories: Mapping[str, Trajectory], ax: 
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
         ['gradient descent', 'start', 'minimum']
     """
-    (x0, x1), (y0, y1) = _check_domain(problem)
+    (x0, x1), (y0, y1) = _check_domain(problem, domain)
     paths = check_labelled("trajectories", trajectories, "a Trajectory")
     for label, trajectory in paths.items():
         if not isinstance(trajectory, Trajectory) or trajectory.points.shape[1:] != (2,):
@@ -110,7 +116,7 @@ def plot_trajectories(problem: Any, trajectories: Mapping[str, Trajectory], ax: 
             )
     ax = own_or_new(ax, width=7.5, height=4.8)
     already_drawn = len(ax.lines)
-    plot_contours(problem, ax)
+    plot_contours(problem, ax, domain=domain)
     minimum = ax.lines[already_drawn:]
     centre, reach = np.array([x0 + x1, y0 + y1]) / 2, max(x1 - x0, y1 - y0)
     for index, (label, trajectory) in enumerate(paths.items()):
@@ -223,16 +229,23 @@ def plot_loss_slice(
     return ax
 
 
-def _check_domain(problem: Any) -> tuple[tuple[float, float], tuple[float, float]]:
-    domain = getattr(problem, "domain", None)
+def _values(problem: Any, grid: np.ndarray) -> np.ndarray:
+    """J at every point of a grid: of a problem at all at once, of an objective made of something else one by one."""
+    if isinstance(problem, FunctionObjective | NetworkObjective):
+        return np.apply_along_axis(lambda theta: float(problem.value(theta)), -1, grid)
+    return np.asarray(problem.value(grid), dtype=np.float64)
+
+
+def _check_domain(problem: Any, given: Any) -> Domain:
+    domain = getattr(problem, "domain", None) if given is None else given
     if domain is None or not callable(getattr(problem, "value", None)):
         raise TypeError(
             f"problem: got {describe(problem)}; expected a problem of two parameters with value(theta) and a domain, "
-            "such as Rosenbrock()"
+            "such as Rosenbrock(), or also domain=((x0, x1), (y0, y1))"
         )
-    (x0, x1), (y0, y1) = check_array("problem.domain", domain, shape=(2, 2)).tolist()
+    (x0, x1), (y0, y1) = check_array("domain", domain, shape=(2, 2)).tolist()
     if not (x0 < x1 and y0 < y1):
-        raise ValueError(f"problem.domain: got {domain!r}; expected ((x0, x1), (y0, y1)) with x0 < x1 and y0 < y1")
+        raise ValueError(f"domain: got {domain!r}; expected ((x0, x1), (y0, y1)) with x0 < x1 and y0 < y1")
     return (x0, x1), (y0, y1)
 
 

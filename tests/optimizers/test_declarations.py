@@ -14,6 +14,7 @@ from test_proofs import CLASSES
 
 from nnopt_utils.optimizers import SGD, Adam, AdamW, Muon, Optimizer, RMSprop
 from nnopt_utils.optimizers.hyperparameters import fraction, not_negative
+from nnopt_utils.schedules import ExponentialDecay
 
 SHARED = ["convention", "weight_decay", "clipvalue", "clipnorm", "global_clipnorm", "ema_momentum"]
 SHARED += ["gradient_accumulation_steps"]
@@ -66,6 +67,8 @@ def test_arguments_by_position():
         (Adam, "clip_norm", "clipnorm"),
         (Adam, "max_grad_norm", "global_clipnorm"),
         (Muon, "lr", "learning_rate"),
+        (Adam, "lr_decay", "learning_rate"),
+        (Adam, "ema_decay", "ema_momentum"),
     ],
 )
 def test_a_wrong_name_gets_the_right_one(cls, wrong, right):
@@ -175,3 +178,15 @@ def test_declared_ranges_name_the_argument():
 
     with pytest.raises(ValueError, match=r"decay: got -1; expected a finite number >= 0"):
         Rule(0.1, decay=-1)
+
+
+@pytest.mark.parametrize("value", ["False", "yes", 2, 0.5])
+def test_a_switch_is_true_or_false(value):
+    with pytest.raises(TypeError, match=r"amsgrad: got .*; expected True or False"):
+        Adam(amsgrad=value)
+    assert Adam(amsgrad=np.True_).amsgrad is True and Adam(amsgrad=0).amsgrad is False
+
+
+def test_the_class_of_a_schedule_is_no_schedule():
+    with pytest.raises(TypeError, match=r"learning_rate: got the class ExponentialDecay; .* ExponentialDecay\(…\)"):
+        Adam(ExponentialDecay)

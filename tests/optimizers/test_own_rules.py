@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -119,6 +120,73 @@ def test_without_super_and_without_a_rate_says_what_to_write():
         repr(NoRate(0.5))
 
 
+@dataclass
+class AsDataclass(Optimizer):
+    learning_rate: float = 0.05
+    gamma: float = 0.5
+
+    update = descent
+
+
+@dataclass
+class AdamAsDataclass(Adam):
+    beta_1: float = 0.5
+
+
+def test_dataclasses_keep_their_defaults():
+    assert AsDataclass().learning_rate == 0.05 and AsDataclass(0.1).gamma == 0.5
+    assert AdamAsDataclass().hyperparameters["beta_1"] == 0.5 and AdamAsDataclass(0.25).beta_1 == 0.25
+    for make in (AsDataclass, AdamAsDataclass):
+        trajectory = minimize(BOWL, make(), 20)
+        assert trajectory.values[-1] < trajectory.values[0]
+
+
+def test_what_an_own_constructor_hands_on_wrongly():
+    class HandsOnByName(WithKwargs):
+        def __init__(self, learning_rate=0.05, k=2):
+            super().__init__(learning_rate, k=k)
+
+    class HandsOnByPosition(Optimizer):
+        def __init__(self, learning_rate=0.05, k=2):
+            super().__init__(learning_rate, k)
+
+        update = descent
+
+    with pytest.raises(TypeError, match=r"k: got 2 in super\(\).__init__ .* only learning_rate, .* self.k = k"):
+        HandsOnByName()
+    with pytest.raises(TypeError, match=r"super\(\).__init__: too many .* expected \(learning_rate, \*, convention="):
+        HandsOnByPosition()
+
+
+def test_a_function_in_the_place_of_a_number():
+    with pytest.raises(TypeError, match=r"Falling.learning_rate: got a function; expected a number, or a property"):
+        type("Falling", (SGD,), {"learning_rate": lambda t: 0.1 / (t + 1)})
+
+
+class ComputedRate(Optimizer):
+    learning_rate = property(lambda self: 0.1 / (self.t + 1))
+    update = descent
+
+
+def test_the_state_of_a_rule_that_computes_its_rate():
+    optimizer, other, theta = ComputedRate(), ComputedRate(), np.ones(2)
+    optimizer.step(theta, theta)
+    other.set_state(optimizer.get_state())
+    assert other.learning_rate == 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("lr", "learning_rate"), ("betas", "beta_1 and beta_2"), ("beta1", "beta_1")]
+)
+def test_a_misspelt_default_in_the_body(name, meant):
+    with pytest.raises(TypeError, match=rf"{name}: got 0.5, but Mine has .*did you mean {meant}\?"):
+        type("Mine", (Adam,), {name: 0.5})
+    constant = type("Mine", (Adam,), {name: 0.5, "update": descent, "slots": ("m", "v"), "label": "mine"})
+    assert getattr(constant(0.1), name) == 0.5
+    assert type("Mine", (Adam,), {"label": "mine", "beta_1": 0.5})().beta_1 == 0.5
+    assert type("Mine", (Adam,), {"beta_1": property(lambda self: 0.25)})().beta_1 == 0.25
+
+
 def test_misspelt_arguments_of_own_constructors():
     with pytest.raises(TypeError, match=r"gama: got 0.5, .*did you mean gamma\?"):
         WithKwargs(gama=0.5)
@@ -186,6 +254,39 @@ def test_it_is_noticed_at_the_first_gradient_that_is_not_zero(update):
         optimizer.step(theta, np.ones(2))
 
 
+@pytest.mark.parametrize("slots", ["momentum", "m", {"m"}, ("m", "m"), (1,), 1, ("average",), ("collected",)])
+def test_slots_are_different_names_in_an_order(slots):
+    with pytest.raises(TypeError, match=r"Mine.slots: got .*; expected a tuple of different names, such as \('m',\)"):
+        rule(descent, slots)(0.05).step(np.ones(2), np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("update", "slots", "message"),
+    [
+        (
+            rebinds_m,
+            (),
+            r"got a rule of \(theta, gradient, m\); expected one of \(theta, gradient\), since slots = \(\)",
+        ),
+        (rebinds_theta, ("m",), r"expected one of \(theta, gradient, m\), since slots = \('m',\)"),
+    ],
+)
+def test_arguments_that_are_not_the_slots(update, slots, message):
+    with pytest.raises(TypeError, match=message):
+        rule(update, slots)(0.05).step(np.ones(2), np.ones(2))
+
+
+def rebinds_the_first(self, theta, gradient, *slots):
+    m = slots[0]
+    m = 0.9 * m + gradient
+    theta -= self.learning_rate * m
+
+
+def test_a_slot_taken_by_its_number():
+    with pytest.raises(TypeError, match=r"Mine.update: got `m = …`"):
+        minimize(BOWL, rule(rebinds_the_first, ("m",))(0.05), 20)
+
+
 # -- rules that are right, however they look -------------------------------------------------------------------------
 
 
@@ -194,6 +295,23 @@ def moves_every_third(self, theta, gradient, total):
     if self.t % 3 == 0:
         theta -= self.learning_rate * total
         total[:] = 0
+
+
+def waits(self, theta, gradient, m):
+    if self.t > 5:
+        m += gradient
+    m = m / 2
+    if self.t > 5:
+        theta -= self.learning_rate * m
+
+
+def large_ones_only(self, theta, gradient):
+    theta -= self.learning_rate * np.where(np.abs(gradient) > 9, gradient, 0)
+
+
+def changes_the_gradient(self, theta, gradient):
+    gradient *= -self.learning_rate
+    theta += gradient
 
 
 def reuses_names(self, theta, gradient, m):
@@ -221,6 +339,8 @@ def multiplies(self, theta, gradient):
     ("update", "slots"),
     [
         (multiplies, ()),
+        (waits, ("m",)),
+        (changes_the_gradient, ()),
         (moves_every_third, ("total",)),
         (reuses_names, ("m",)),
         (writes_by_out, ()),
@@ -311,3 +431,25 @@ def test_what_may_change_between_steps_is_seen():
     theta.flags.writeable = False
     with pytest.raises(ValueError, match="theta: got a read-only array"):
         optimizer.step(theta, np.ones(2))
+
+
+def test_a_rule_that_waits_for_large_gradients_may_see_small_ones_first():
+    optimizer, theta = rule(large_ones_only)(0.1), np.ones(2)
+    optimizer.step(theta, np.ones(2))
+    optimizer.step(theta, np.array([10.0, 1.0]))
+    assert theta == pytest.approx([0.0, 1.0])
+
+
+class ScalesFirst(Optimizer):
+    update = descent
+
+    def begin_step(self, theta, gradient):
+        gradient /= np.linalg.norm(gradient)
+
+
+@pytest.mark.parametrize("optimizer", [rule(changes_the_gradient)(0.1), ScalesFirst(0.1)])
+def test_the_callers_gradient_stays_as_it_is(optimizer):
+    gradient = np.array([3.0, 4.0])
+    for _ in range(2):
+        optimizer.step(np.ones(2), gradient)
+    assert gradient.tolist() == [3.0, 4.0]

@@ -619,8 +619,8 @@ ONE_PARAMETER = Trajectory(np.zeros((3, 1)), np.zeros(3), np.zeros(3), False, ""
 BAD: list[tuple[Any, type[Exception], str]] = [
     (lambda: plot_contours(3), TypeError, "problem: got 3; expected a problem of two parameters"),
     (lambda: plot_contours(SimpleNamespace(domain=None, value=abs)), TypeError, "problem: got"),
-    (lambda: plot_contours(Bowl(domain=((1, 0), (0, 1)))), ValueError, "problem.domain: got"),
-    (lambda: plot_contours(Bowl(domain=(0, 1))), ValueError, "problem.domain: got"),
+    (lambda: plot_contours(Bowl(domain=((1, 0), (0, 1)))), ValueError, "domain: got"),
+    (lambda: plot_contours(Bowl(domain=(0, 1))), ValueError, "domain: got"),
     (lambda: plot_contours(SimpleNamespace(domain=Bowl().domain, value=np.sum)), ValueError, "problem: value gave"),
     (lambda: plot_trajectories(Bowl(), GOOD), TypeError, "trajectories: got"),
     (lambda: plot_trajectories(Bowl(), {}), ValueError, "trajectories: got {}"),
