@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from tools.alt_text import describe_figures
 from tools.twins import NOTEBOOK_METADATA, cell_metadata
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -25,6 +26,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
             count += 1
             cell.execution_count = count
         cell.outputs = _normal_outputs(cell.outputs, cell.execution_count)
+    describe_figures(notebook)
     return notebook
 
 

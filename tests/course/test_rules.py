@@ -202,6 +202,9 @@ MUTATIONS: list[tuple[str, str, Mutation]] = [
         shows("assert figure", new_output("display_data", {HTML: "<video>", "text/plain": "film"})),
     ),
     ("figures_have_text", "only an image", lambda n: cell("plot(")(n).outputs[0].data.pop("text/plain")),
+    ("figures_have_alt_text", "no alt", lambda n: cell("plot(")(n).outputs[0].metadata.clear()),
+    ("figures_have_alt_text", "not the cell's", lambda n: cell("plot(")(n).metadata.pop("alt")),
+    ("figures_have_alt_text", "another", lambda n: cell("plot(")(n).metadata.update(alt="A picture.")),
     ("formulas_closed", "dollar", replace("What to notice.", "It costs $5.")),
     ("formulas_closed", "double dollar", replace("What to notice.", "$$ a = b")),
     ("formulas_closed", "empty line", replace("What to notice.", "$$ a\n\n= b $$")),
@@ -246,6 +249,9 @@ MUTATIONS: list[tuple[str, str, Mutation]] = [
 
 # Where one thing breaks two rules, the second is named here.
 TOO = {
+    # The alternative text has the caption's number, and the second figure has none.
+    ("figures_have_captions", "number"): {"figures_have_alt_text"},
+    ("figures_have_captions", "two in a cell"): {"figures_have_alt_text"},
     # The check in the solution is another exercise's, and so is what it prints.
     ("code_exercises", "other check"): {"answers_as_meant"},
     ("predict_exercises", "other check"): {"answers_as_meant"},

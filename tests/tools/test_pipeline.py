@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbval.plugin import get_sanitize_patterns
 
+from tools.alt_text import alt_text
 from tools.execute import Failure, execute
 from tools.normalise import WIDGET_VIEW, normalise, write_notebook
 from tools.notebooks import main
@@ -158,6 +159,15 @@ def test_normalise_drops_what_changes_from_run_to_run():
     ]
     assert notebook.cells[1].outputs[3:] == [new_output("execute_result", {"text/plain": "1"}, execution_count=2)]
     assert notebook.metadata == NOTEBOOK_METADATA
+
+
+def test_normalise_gives_a_figure_its_caption_as_alternative_text():
+    picture = new_output("display_data", {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"})
+    caption = new_markdown_cell(r"**Figure 04.1.** `fit` at $\eta = \tfrac{1}{2}$." + "\n*Notice:* it rises.\n\nMore.")
+    shown, other = new_code_cell("draw()", outputs=[picture]), new_code_cell("1")
+    normalise(new_notebook(cells=[shown, caption, other]))
+    assert shown.outputs[0].metadata == {"image/png": {"alt": "Figure 04.1. fit at η = ½."}}
+    assert shown.metadata == {"alt": "Figure 04.1. fit at η = ½."} and other.metadata == {}
 
 
 # -- the way there and back ------------------------------------------------------------------------------------------
@@ -416,3 +426,8 @@ def test_the_sanitizers_hide_no_more_than_ids(text: str, sanitized: str):
     for pattern, replacement in get_sanitize_patterns((ROOT / "tests" / "nbval_sanitize.cfg").read_text()):
         text = re.sub(pattern, replacement, text)
     assert text == sanitized
+
+
+def test_an_alternative_text_drops_no_macro():
+    with pytest.raises(ValueError, match=r"got \\operatorname"):
+        alt_text(r"**Figure 04.1.** $\operatorname{sign} g$.")

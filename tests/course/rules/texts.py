@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from rules.registry import rule
+from tools.alt_text import alt_text
 from tools.chapter import (
     CAPTION,
     Chapter,
@@ -42,6 +43,24 @@ def figures_have_text(chapter: Chapter) -> list[str]:
         for output in cell.outputs
         if any(mime.startswith("image/") for mime in output.get("data", {})) and not output.data.get("text/plain")
     ]
+
+
+@rule
+def figures_have_alt_text(chapter: Chapter) -> list[str]:
+    """A figure's alternative text is what its caption says it shows: with the image, for exports, and with the cell."""
+    found = []
+    for index, cell in enumerate(chapter.cells[:-1]):
+        caption = chapter.cells[index + 1].source
+        images = [
+            output.metadata.get(mime, {}).get("alt")
+            for output in cell.get("outputs", [])
+            for mime in output.get("data", {})
+            if mime.startswith("image/")
+        ]
+        said = {cell.metadata.get("alt"), *images}
+        if images and CAPTION.match(caption) and said != {alt_text(caption)}:
+            found.append(chapter.at(index, f"the figure's alternative text is {said}, not the caption's: build it"))
+    return found
 
 
 @rule
