@@ -18,9 +18,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm.auto import tqdm
 
 from nnopt_utils import optimizers
+from nnopt_utils._bars import progress_bar
 from nnopt_utils._tables import aligned
 from nnopt_utils._validation import check_integer, check_number
 from nnopt_utils.datasets import Dataset, DatasetError, load_mnist
@@ -154,7 +154,7 @@ def _train_keras(settings: Settings, data: Dataset, x: np.ndarray, y: np.ndarray
     keras.utils.set_random_seed(settings.seed)
     model = keras_twin(settings.new_network(), settings.new_optimizer())
     steps = settings.epochs * -(-len(x) // settings.batch_size)
-    with tqdm(total=steps, unit="step", leave=False, disable=bool(os.environ.get("TQDM_DISABLE"))) as bar:
+    with progress_bar(lambda: "Keras", steps) as bar:
         clock = _clock(bar)
         history = model.fit(
             x,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
 
+from nnopt_utils._bars import progress_bar
 from nnopt_utils._interrupts import deferred_interrupt
 from nnopt_utils._validation import as_generator, check_array, check_integer, describe
 from nnopt_utils.history import History, Trajectory
@@ -102,7 +102,7 @@ def fit(
         history: of an earlier, shorter or interrupted call with the same data: training goes on there, exactly as if
             it had never stopped (``seed`` is then the history's own). Its record is extended in place.
         callback: called with a :class:`Step` after every step; if it returns ``True`` training stops.
-        progress: show a progress bar.
+        progress: show a progress bar, if it takes longer than half a second.
         blas_threads: limit of BLAS threads during the call; default 1 (small products lose time with more);
             ``None`` for no limit.
 
@@ -137,10 +137,8 @@ def fit(
     history = _begin(history, len(x), batch_size, seed)
     optimizer.layout = network.layout
     with threadpool_limits(blas_threads, user_api="blas"), deferred_interrupt() as interrupted:
-        total = max(0, epochs * history.steps_per_epoch - len(history.step_losses))
-        # tqdm's bar for notebooks does not look at this variable itself.
-        hidden = not progress or bool(os.environ.get("TQDM_DISABLE"))
-        with tqdm(total=total, unit="step", leave=False, disable=hidden) as bar:
+        total, done = epochs * history.steps_per_epoch, len(history.step_losses)
+        with progress_bar(partial(_status, history, epochs), total, done, shown=progress) as bar:
             run = _Run(network, optimizer, x, y, history, callback, bar, interrupted)
             while history.epoch < epochs and not history.interrupted:
                 finished = run.epoch()
@@ -187,7 +185,6 @@ class _Run:
                     if history.step < len(order):
                         return False
         _finish_epoch(history, self.optimizer.learning_rate, time.perf_counter() - begun)
-        self.bar.set_postfix(epoch=history.epoch, loss=f"{history.train_loss[-1]:.4f}", refresh=False)
         return True
 
     def _step(self, batch: np.ndarray) -> tuple[float, np.ndarray]:
@@ -230,6 +227,11 @@ class _Run:
             f"before: {last}. Try a learning rate 3 to 10 times smaller, scale the inputs to [0, 1], or clip the "
             "gradient (global_clipnorm=1.0)."
         )
+
+
+def _status(history: History, epochs: int) -> str:
+    """What the bar says within an epoch; the loss is the mean over its steps so far."""
+    return f"epoch {history.epoch + 1} of {epochs}, loss {np.mean(history.step_losses[-history.step :]):.4g}"
 
 
 def _is_true(answer: Any) -> bool:

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
-from tqdm import tqdm
 
 from nnopt_utils import training
 from nnopt_utils.history import History
@@ -378,15 +377,6 @@ class TestCallback:
     def test_its_own_warnings_are_not_silenced(self):
         with pytest.warns(RuntimeWarning, match="invalid value"):
             train(epochs=1, callback=lambda step: np.zeros(1) / 0 if step.t == 1 else None)
-
-    def test_the_progress_bar_is_not_drawn_more_than_ten_times_a_second(self, monkeypatch):
-        drawn = []
-        monkeypatch.delenv("TQDM_DISABLE", raising=False)
-        monkeypatch.setattr("nnopt_utils.training.tqdm", tqdm)
-        monkeypatch.setattr(tqdm, "display", lambda bar, *args, **options: drawn.append(bar.n))
-        begun = time.perf_counter()
-        train(epochs=300, batch_size=100, progress=True)
-        assert 1 <= len(drawn) <= 3 + 10 * (time.perf_counter() - begun)
 
 
 class TestDivergence:

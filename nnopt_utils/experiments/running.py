@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from nnopt_utils._bars import without_bars
 from nnopt_utils._validation import check_integer, describe
 from nnopt_utils.experiments.spaces import Setting
 from nnopt_utils.experiments.tasks import RunResult, Task
@@ -46,7 +47,8 @@ def _run_once(
     """One run, in a worker: nothing that goes wrong in it may end the search."""
     method = task.test if kind == "test" else task.run
     try:
-        with threadpool_limits(1, user_api="blas"):
+        # Without bars, as workers would write theirs into one another's.
+        with threadpool_limits(1, user_api="blas"), without_bars():
             return index, method(setting.build, seed, arrays)
     except Exception as error:
         return index, RunResult("failed", f"{type(error).__name__}: {error}")

@@ -7,10 +7,10 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from tqdm.auto import tqdm
-
+from nnopt_utils._bars import progress_bar
 from nnopt_utils._interrupts import deferred_interrupt
 from nnopt_utils._validation import describe
 from nnopt_utils.experiments.results import Results
@@ -112,9 +112,9 @@ def _run_all(task: Task, runs: list[Run], store: Store, total: int, n_jobs: int,
     """Run what is missing and store each row as it comes; return whether that was interrupted."""
     if not runs:
         return False
-    hidden = not progress or bool(os.environ.get("TQDM_DISABLE"))
     ends: Counter[str] = Counter()
-    with tqdm(total=total, initial=total - len(runs), unit="run", desc="search", disable=hidden) as bar:
+    done = total - len(runs)
+    with progress_bar(partial(_status, done, total, ends), total, done, shown=progress) as bar:
         results = in_parallel(
             [(task.without_data(), "run", run.setting, run.seed) for run in runs], task.arrays, n_jobs
         )
@@ -127,13 +127,18 @@ def _run_all(task: Task, runs: list[Run], store: Store, total: int, n_jobs: int,
                 if interrupt():
                     return True
                 ends[result.status] += 1
-                bar.set_postfix({end: n for end, n in ends.items() if end != "finished"}, refresh=False)
                 bar.update()
         except KeyboardInterrupt:
             return True
         finally:
             results.close()
     return False
+
+
+def _status(done: int, total: int, ends: Counter[str]) -> str:
+    """What the bar says, with the runs that did not finish."""
+    others = "".join(f", {n} {end}" for end, n in ends.items() if end != "finished")
+    return f"search: {done + ends.total()} of {total} runs{others}"
 
 
 def _row(run: Run, result: RunResult, task: Task) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from nnopt_utils import _bars
 from nnopt_utils._tables import Records
 from nnopt_utils.datasets import Dataset, gaussian_blobs
 from nnopt_utils.experiments import (
@@ -732,16 +733,39 @@ def test_a_worker_that_dies_is_an_error_that_says_so(tmp_path):
 # -- progress --------------------------------------------------------------------------------------------------------
 
 
-def test_a_bar_counts_the_runs(capsys, monkeypatch):
+@pytest.fixture
+def bars_at_once(monkeypatch):
+    """Bars are on, and every update is drawn."""
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    monkeypatch.setattr(_bars, "DELAY", 1e-9)
+    monkeypatch.setattr(_bars, "INTERVAL", 0.0)
+
+
+@pytest.mark.usefixtures("bars_at_once")
+def test_a_bar_counts_the_runs(capsys, monkeypatch):
     search(small_task(), {"E": Space(Explosive, learning_rate=[0.1, 0.5, 1.0])}, [0], n_jobs=1)
     bar = capsys.readouterr().err
-    assert "3/3" in bar and "<00:00" in bar and "run/s" in bar and "diverged=1" in bar and "failed=1" in bar
+    assert "search: 1 of 3 runs:  33%|" in bar and "00:00 left" in bar
+    assert "search: 3 of 3 runs, 1 failed, 1 diverged: 100%|" in bar
     monkeypatch.setenv("TQDM_DISABLE", "1")
     search(small_task(), {"E": Space(SGD, learning_rate=[0.1])}, [0], n_jobs=1)
     monkeypatch.delenv("TQDM_DISABLE")
     run(spaces={"E": Space(SGD, learning_rate=[0.1])})
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_run_shows_no_bar(monkeypatch, n_jobs):
+    """Not even one whose training asks for it; workers' bars would be written over one another."""
+
+    def train(network, optimizer, data, **arguments):
+        os.environ.pop("TQDM_DISABLE", None)
+        with _bars.progress_bar(lambda: "run", 1) as bar:
+            assert bar.disable
+        return fit(network, optimizer, data, **arguments)
+
+    monkeypatch.setenv("TQDM_DISABLE", "1")  # puts back what the run takes away
+    assert {row["status"] for row in run(small_task(train=train), n_jobs=n_jobs).rows} == {"finished"}
 
 
 # -- the package -----------------------------------------------------------------------------------------------------
