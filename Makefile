@@ -13,6 +13,7 @@ CANDIDATES = python3 python3.13 python3.12 python3.11 python
 PYTHON ?= $(firstword $(foreach p,$(CANDIDATES),$(shell $(p) -c '$(SUPPORTED)' >/dev/null 2>&1 && command -v $(p))))
 
 JOBS ?= 2
+UPGRADE ?= --upgrade
 LAB_ARGS ?=
 CHAPTER ?=
 
@@ -89,17 +90,20 @@ bench: .venv/.dev ## Measure what is fast, against what, by which ratio
 
 oldest: ## Unit tests with the oldest package versions that pyproject.toml allows (needs uv)
 	uv venv --quiet --clear --python "$(PYTHON)" .venv-oldest
-	uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -e '.[dev]'
+	uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -e '.[tensorflow,dev]'
 	$(TEST_ENV) MPLBACKEND=Agg .venv-oldest/bin/python -m pytest -p no:warnings -n $(JOBS) tests --ignore tests/course
 
-# One version of each package for all three Pythons, so that the committed outputs are the same everywhere.
+# One version of each package for all Pythons and all three locks, so that the committed outputs are the same everywhere.
+# uv keeps the versions that it finds in the output file: the largest lock is compiled first, the others start from it.
 LOCK = uv pip compile - --quiet --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" --output-file
 
-lock: ## Compile requirements.txt and requirements-dev.txt anew from pyproject.toml (needs uv)
-	echo '-e .' | $(LOCK) requirements.txt --upgrade
-	cp requirements.txt requirements-dev.txt  # uv keeps the versions it finds in the output file: one set for both
-	echo '-e .[dev]' | $(LOCK) requirements-dev.txt
+lock: ## Compile the three locks anew from pyproject.toml (needs uv; UPGRADE= keeps the versions that are locked)
+	echo '-e .[tensorflow,dev]' | $(LOCK) requirements-dev.txt $(UPGRADE)
+	cp requirements-dev.txt requirements.txt
+	echo '-e .[tensorflow]' | $(LOCK) requirements.txt
+	cp requirements.txt requirements-light.txt
+	echo '-e .' | $(LOCK) requirements-light.txt
 
 format: .venv/.dev ## Format the code (not the notebooks: change the texts they are built from)
 	$(BIN)/ruff check --fix --extend-exclude '*.ipynb'
