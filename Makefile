@@ -1,5 +1,5 @@
 # `make` lists what it can do. Each target sets itself up, once: .venv holds everything, nothing is installed elsewhere.
-# Variables: PYTHON=/path/to/python3.12   LAB_ARGS="--no-browser --allow-root"   CHAPTER=04   JOBS=2
+# Variables: PYTHON=/path/to/python3.12   LIGHT=1 (no TensorFlow)   LAB_ARGS="--no-browser --allow-root"   CHAPTER=04   JOBS=2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -9,10 +9,12 @@
 
 # The first Python found that the doctor approves of; else empty.
 SUPPORTED = import sys; from nnopt_utils.doctor import check_python; sys.exit(not check_python().ok)
-CANDIDATES = python3 python3.13 python3.12 python3.11 python
+CANDIDATES = python3 python3.13 python3.12 python3.11 python3.14 python
 PYTHON ?= $(firstword $(foreach p,$(CANDIDATES),$(shell $(p) -c '$(SUPPORTED)' >/dev/null 2>&1 && command -v $(p))))
 
 JOBS ?= 2
+LIGHT ?=
+UPGRADE ?= --upgrade
 LAB_ARGS ?=
 CHAPTER ?=
 
@@ -46,8 +48,18 @@ $(BIN)/python:
 		echo "Install one of them, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(MAKE_VENV)
 
+# What a learner needs: with TensorFlow, or with LIGHT=1 without. An environment that has more stays as it is.
+HAS_TENSORFLOW = from importlib.util import find_spec; raise SystemExit(find_spec("tensorflow") is None)
+LEARNER := $(firstword $(wildcard .venv/.dev $(if $(LIGHT),.venv/.learner)) $(if $(LIGHT),.venv/.light,.venv/.learner))
+
 .venv/.learner: requirements.txt pyproject.toml | $(BIN)/python
 	$(INSTALL) -r requirements.txt
+	@$(BIN)/python -c '$(HAS_TENSORFLOW)' || \
+		echo "Set up without TensorFlow, which this Python or processor has no version of: chapter 07 can only be read."
+	@touch $@
+
+.venv/.light: requirements-light.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) -r requirements-light.txt
 	@touch $@
 
 .venv/.dev: requirements-dev.txt pyproject.toml | $(BIN)/python
@@ -59,7 +71,7 @@ $(BIN)/python:
 help: ## List the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-lab: .venv/.learner ## Set up, then open the course in JupyterLab at the first chapter
+lab: $(LEARNER) ## Set up, then open the course in JupyterLab at the first chapter
 	$(BIN)/python -m jupyterlab $(LAB_ARGS) notebooks/00_introduction.ipynb
 
 # --- for authors ----------------------------------------------------------------------------------------------------
@@ -89,17 +101,20 @@ bench: .venv/.dev ## Measure what is fast, against what, by which ratio
 
 oldest: ## Unit tests with the oldest package versions that pyproject.toml allows (needs uv)
 	uv venv --quiet --clear --python "$(PYTHON)" .venv-oldest
-	uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -e '.[dev]'
+	uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -e '.[tensorflow,dev]'
 	$(TEST_ENV) MPLBACKEND=Agg .venv-oldest/bin/python -m pytest -p no:warnings -n $(JOBS) tests --ignore tests/course
 
-# One version of each package for all three Pythons, so that the committed outputs are the same everywhere.
+# One version of each package for all Pythons and all three locks, so that the committed outputs are the same everywhere.
+# uv keeps the versions that it finds in the output file: the largest lock is compiled first, the others start from it.
 LOCK = uv pip compile - --quiet --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" --output-file
 
-lock: ## Compile requirements.txt and requirements-dev.txt anew from pyproject.toml (needs uv)
-	echo '-e .' | $(LOCK) requirements.txt --upgrade
-	cp requirements.txt requirements-dev.txt  # uv keeps the versions it finds in the output file: one set for both
-	echo '-e .[dev]' | $(LOCK) requirements-dev.txt
+lock: ## Compile the three locks anew from pyproject.toml (needs uv; UPGRADE= keeps the versions that are locked)
+	echo '-e .[tensorflow,dev]' | $(LOCK) requirements-dev.txt $(UPGRADE)
+	cp requirements-dev.txt requirements.txt
+	echo '-e .[tensorflow]' | $(LOCK) requirements.txt
+	cp requirements.txt requirements-light.txt
+	echo '-e .' | $(LOCK) requirements-light.txt
 
 format: .venv/.dev ## Format the code (not the notebooks: change the texts they are built from)
 	$(BIN)/ruff check --fix --extend-exclude '*.ipynb'

@@ -3,8 +3,9 @@
 One line an event: date and time, name, ``solved`` or ``tried``, and the mistake if one was met, separated by tabs.
 Lines are only ever appended, so notebooks that run side by side do not disturb each other.
 
-The file is ``.nnopt_progress.tsv`` beside ``pyproject.toml``, else in the current directory. The environment
-variable ``NNOPT_PROGRESS`` names another file, or is ``off``: then only the present session is remembered.
+The file is ``.nnopt_progress.tsv`` in the repository, or ``progress.tsv`` in a folder of the user where the course was
+installed from a wheel. The environment variable ``NNOPT_PROGRESS`` names another file, or is ``off``: then only the
+present session is remembered.
 """
 
 from __future__ import annotations
@@ -16,9 +17,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from nnopt_utils._folders import repository, user_folder
+
 Event = Literal["solved", "tried"]
 FILE_NAME = ".nnopt_progress.tsv"
+<<<<<<< HEAD
 LINE = re.compile(r"[^\t]*\t([^\t]+)\t(solved|tried)(?:\t([^\t]+))?")
+=======
+USER_FILE_NAME = "progress.tsv"  # in a folder of its own, it need not hide
+>>>>>>> package
 
 
 def progress_file() -> Path | None:
@@ -28,8 +35,8 @@ def progress_file() -> Path | None:
         return None
     if setting:
         return Path(setting).expanduser()
-    root = Path(__file__).resolve().parents[2]
-    return (root if (root / "pyproject.toml").is_file() else Path.cwd()) / FILE_NAME
+    root = repository()
+    return user_folder() / USER_FILE_NAME if root is None else root / FILE_NAME
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,7 @@ class Progress:
     def mistakes(self) -> dict[str, dict[str, int]]:
         """Return how often each mistake was met, by the name of the exercise or question.
 
+<<<<<<< HEAD
         Example:
             >>> Progress().mistakes().get("04.gradient_descent_step", {}).get("mistake:you-went-uphill", 0)
             0
@@ -110,6 +118,10 @@ def _append(path: Path | None, record: Record) -> bool:
         return False
     fields = [f"{datetime.now():%Y-%m-%d %H:%M:%S}", record.name, record.event, record.mistake]
     line = "\t".join(filter(None, fields)) + "\n"
+=======
+def _append(path: Path, line: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)  # the user's folder, before the first line
+>>>>>>> package
     with path.open("a+b") as file:
         # A line that was cut off (a full disk, an editor) must not swallow the new one.
         if file.seek(0, os.SEEK_END) > 0:
