@@ -76,9 +76,13 @@ def test_an_explorer_is_drawn_at_the_ends_of_its_controls(chapter: Chapter, name
 # LaTeX's letters as characters: what a label and a formula have in common.
 LETTERS = {
     name: unicodedata.lookup(f"GREEK SMALL LETTER {name.upper()}")
-    for name in ["beta", "eta", "kappa", "delta", "sigma", "mu"]
+    for name in ["beta", "eta", "kappa", "delta", "sigma"]
 }
 LETTERS |= {"varepsilon": "ε", "varphi": "φ", "sqrt": "√", "lambda": "λ", "text": "", "_1": "₁", "_2": "₂"}
+
+
+# Here the name means something else than in docs/notation.md: Huber's threshold, and an input of a graph.
+OTHERWISE = [("02", "delta"), ("03", "v")]
 
 
 def plain(text: str) -> str:
@@ -107,7 +111,7 @@ def symbols_of() -> dict[str, set[str]]:
 
 def test_symbols_of_the_notation():
     symbols = symbols_of()
-    assert (symbols["kappa"], symbols["beta_2"], symbols["batch_size"]) == ({"κ", "L/μ"}, {"β₂"}, {"B"})
+    assert (symbols["kappa"], symbols["beta_2"], symbols["batch_size"]) == ({"κ"}, {"β₂"}, {"B"})
 
 
 @pytest.mark.parametrize(("chapter", "labels"), [(chapter, labels) for chapter, _, _, labels in ALL], ids=IDS)
@@ -115,7 +119,7 @@ def test_controls_are_labelled_in_the_symbols_of_the_text(chapter: Chapter, labe
     text = plain("\n".join(block.text for block in chapter.blocks if not block.is_code))
     for name, label in labels.items():
         words = [word for word in re.split(r"[\s/]+", label) if word]
-        symbols = symbols_of().get(name)
+        symbols = None if (chapter.number, name) in OTHERWISE else symbols_of().get(name)
         assert symbols is None or symbols & set(words), f"{name}: the label {label!r} has none of {symbols}"
         assert name not in LETTERS or LETTERS[name] in label, f"{name}: the label {label!r} spells out its letter"
         foreign = [word for word in words if word.strip("()") not in text and word not in text]
