@@ -15,7 +15,8 @@ from tools.twins import Pair, TwinError, assign_ids, format_twin, pair_of
 
 EXERCISES = {"04.rate", "04.step", "04.run", "03.other"}
 QUESTIONS = {"04.1", "04.2", "04.3", "03.1"}
-PICTURE = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x480 with 1 Axes>"}
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="  # one pixel
+PICTURE = {"image/png": PNG, "text/plain": "<Figure size 640x480 with 1 Axes>"}
 CAPTION = "**Figure 04.{}.** The loss falls with every step.\n\nNotice the slope."
 
 

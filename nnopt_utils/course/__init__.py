@@ -7,8 +7,9 @@
 """
 
 from nnopt_utils.course.claims import claim
+from nnopt_utils.course.controls import log_slider
 from nnopt_utils.course.exercises.checker import EXERCISES, check
-from nnopt_utils.course.explorers import explore, log_slider
+from nnopt_utils.course.explorers import explore
 from nnopt_utils.course.literature import LiteratureRow, literature_table
 from nnopt_utils.course.quizzes import QUESTIONS, quiz
 from nnopt_utils.course.source import show_source

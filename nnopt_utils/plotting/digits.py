@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from nnopt_utils._validation import check_array, check_integer, describe
-from nnopt_utils.plotting.style import COLOURS, own_or_new, styled
+from nnopt_utils.plotting.style import COLOURS, PAGE_WIDTH, own_or_new, styled
 
 _MOST_IMAGES = 200
 _TITLE = 0.42  # room above each image, in image heights
@@ -45,7 +45,8 @@ def plot_digits(
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     pitch = 1.0 + _TITLE if titles else 1.08
-    ax = own_or_new(ax, width=max(1.0 * columns, 2.0), height=max(1.0 * rows * pitch, 1.0))
+    inches = min(1.0, PAGE_WIDTH / columns)  # a picture and its margin
+    ax = own_or_new(ax, width=max(inches * columns, 2.0), height=max(inches * rows * pitch, 1.0))
     low, high = float(pictures.min()), float(pictures.max())
     low, high = (0.0, 1.0) if low >= 0.0 and high <= 1.0 else (low, high)
     for index, picture in enumerate(pictures):

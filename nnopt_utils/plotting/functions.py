@@ -14,6 +14,7 @@ from nnopt_utils.activations import get_activation
 from nnopt_utils.plotting.style import (
     COLOURS,
     GREY,
+    PAGE_WIDTH,
     check_labelled,
     legend,
     look,
@@ -77,7 +78,7 @@ def plot_activations(names: Iterable[Any], reach: float = 5.0) -> Figure:
     if not activations:
         raise ValueError("names: got none; expected at least one name")
     rows, columns = panel_grid(len(activations), most_columns=4)
-    figure, axes = new_figure(rows, columns, width=max(2.7 * columns, 4.0), height=2.5 * rows + 0.4)
+    figure, axes = new_figure(rows, columns, width=min(max(2.7 * columns, 4.0), PAGE_WIDTH), height=2.5 * rows + 0.4)
     panels = np.ravel(axes)
     for ax, activation in zip(panels, activations, strict=False):
         _draw_activation(activation, ax, reach)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from nnopt_utils._validation import check_array, check_integer, describe
 from nnopt_utils.plotting.style import (
     COLOURS,
+    PAGE_WIDTH,
     check_labelled,
     legend,
     look,
@@ -56,7 +57,8 @@ def plot_layer_histograms(
     if len(names) != len(arrays):
         raise ValueError(f"labels: got {len(names)}; expected {len(arrays)}, one a layer")
     rows, columns = panel_grid(len(arrays), most_columns=5)
-    figure, axes = new_figure(rows, columns, width=max(2.2 * columns, 4.0), height=2.3 * rows + 0.3, sharex=True)
+    width = min(max(2.2 * columns, 4.0), PAGE_WIDTH)
+    figure, axes = new_figure(rows, columns, width=width, height=2.3 * rows + 0.3, sharex=True)
     panels = np.ravel(axes)
     edges = np.histogram_bin_edges([min(a.min() for a in arrays), max(a.max() for a in arrays)], bins)
     for ax, array, name in zip(panels, arrays, names, strict=False):

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from nnopt_utils._validation import check_integer, describe
-from nnopt_utils.plotting.style import COLOURS, GREY, own_or_new, styled
+from nnopt_utils.plotting.style import COLOURS, GREY, PAGE_WIDTH, own_or_new, styled
 
 _MOST_LAYERS = 12
 
@@ -41,7 +41,7 @@ def plot_network(layer_sizes: Sequence[int], ax: Axes | None = None, max_nodes: 
     """
     sizes = _check_sizes(layer_sizes)
     check_integer("max_nodes", max_nodes, low=3)
-    ax = own_or_new(ax, width=min(2.0 * len(sizes) + 1.0, 12.0), height=4.6)
+    ax = own_or_new(ax, width=min(2.0 * len(sizes) + 1.0, PAGE_WIDTH), height=4.6)
     heights = [_node_heights(n, max_nodes) for n in sizes]
     for k in range(1, len(sizes)):
         edges = [[(k - 1, low), (k, high)] for low in heights[k - 1] for high in heights[k]]

@@ -15,6 +15,7 @@ from nnopt_utils._validation import check_array, check_choice, check_not_negativ
 from nnopt_utils.history import History, Trajectory
 from nnopt_utils.plotting.style import (
     GREY,
+    PAGE_WIDTH,
     check_labelled,
     legend,
     look,
@@ -114,7 +115,7 @@ def plot_history(histories: History | Mapping[str, History]) -> Figure:
         if not history.train_loss:
             raise ValueError(f"histories[{label!r}]: got {history!r}; expected at least one finished epoch")
     validated = any(history.val_loss for history in records.values())
-    figure, panels = new_figure(columns=2 if validated else 1, width=10.5 if validated else 7.0, height=3.8)
+    figure, panels = new_figure(columns=2 if validated else 1, width=PAGE_WIDTH if validated else 7.0, height=3.8)
     panels = np.atleast_1d(panels)
     for index, (label, history) in enumerate(records.items()):
         colour, _, marker = look(index)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from nnopt_utils._validation import check_array, check_integer, describe
 from nnopt_utils.plotting.style import (
+    PAGE_WIDTH,
     check_labelled,
     legend,
     look,
@@ -79,7 +80,7 @@ def plot_schedule_panels(schedules: Mapping[str, Callable[[int], float]], steps:
     """
     rates = _rates(schedules, steps)
     rows, columns = panel_grid(len(rates), most_columns=4)
-    width, height = max(2.6 * columns, 4.0), 1.8 * rows + 0.5
+    width, height = min(max(2.6 * columns, 4.0), PAGE_WIDTH), 1.8 * rows + 0.5
     figure, axes = new_figure(rows, columns, width=width, height=height, sharex=True, sharey=True)
     panels = np.ravel(axes)
     for ax, (label, values) in zip(panels, rates.items(), strict=False):

@@ -38,6 +38,9 @@ COLOURS: dict[str, str] = {
 Source: Okabe & Ito (2008), *Color Universal Design*, https://jfly.uni-koeln.de/color/
 """
 
+PAGE_WIDTH = 9.0
+"""Inches: at 100 pixels an inch a figure this wide fits a notebook's column on a small laptop, and is not scaled."""
+
 GREY = "#5A5A5A"
 PALE = "#D9D9D9"
 _LINE_COLOURS = [colour for name, colour in COLOURS.items() if name != "yellow"]
@@ -127,7 +130,7 @@ def new_figure(
 
     Args:
         rows, columns: panels, >= 1; default one panel.
-        width: in inches, > 0; default 7 for one column, else 4.5 a column, at most 13.
+        width: in inches, > 0; default 7 for one column, else ``PAGE_WIDTH``.
         height: in inches, > 0; default 4.2 a row.
         sharex, sharey: whether the panels share an axis; default no.
 
@@ -147,7 +150,7 @@ def new_figure(
     check_integer("rows", rows, low=1)
     check_integer("columns", columns, low=1)
     if width is None:
-        width = 7.0 if columns == 1 else min(4.5 * columns, 13.0)
+        width = 7.0 if columns == 1 else PAGE_WIDTH
     if height is None:
         height = 4.2 * rows
     check_positive("width", width)

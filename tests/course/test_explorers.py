@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import struct
 import sys
 from typing import Any
 
@@ -13,7 +15,9 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from nnopt_utils.course.explorers import WIDGET_VIEW, Explorer, explore, log_slider, render
+from nnopt_utils.course import explorers
+from nnopt_utils.course.controls import log_slider
+from nnopt_utils.course.explorers import FAST, WIDGET_VIEW, Explorer, explore, render
 
 PNG = b"\x89PNG"
 
@@ -38,8 +42,84 @@ def test_controls(explorer: Explorer) -> None:
     kinds = {name: type(slider).__name__ for name, slider in explorer.sliders.items()}
     assert kinds == {"slope": "FloatSlider", "style": "Dropdown", "n": "IntSlider", "grid": "Checkbox"}
     assert explorer.values == {"slope": 1.0, "style": "-", "n": 3, "grid": False}
-    assert explorer.sliders["slope"].continuous_update is False
     assert [slider.description for slider in explorer.sliders.values()] == list(kinds)
+
+
+def test_labels_in_the_symbols_of_the_text() -> None:
+    explorer = explore(line, slope=(0.0, 2.0, 0.5, 1.0), n=(2, 9, 1, 3), labels={"slope": "slope κ₁", "n": "n"})
+    assert [slider.description for slider in explorer.sliders.values()] == ["slope κ₁", "n"]
+    assert "with controls slope κ₁, n (" in repr(explorer)
+
+
+def test_labels_are_aligned_and_sliders_wide(explorer: Explorer) -> None:
+    sliders = explorer.sliders.values()
+    assert {slider.style.description_width for slider in sliders} == {"6ch"}  # as wide as "slope" and a space
+    assert {(slider.layout.width, slider.layout.max_width) for slider in sliders} == {("100%", "700px")}
+
+
+def line_in_words(layer_width: int) -> Figure:
+    return line(layer_width)
+
+
+def test_without_a_label_the_name_is_read_as_words() -> None:
+    assert explore(line_in_words, layer_width=(1, 9, 1, 3)).sliders["layer_width"].description == "layer width"
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ({"colour": "c"}, ValueError, "labels: got colour; expected some of slope"),
+        ({"slope": 3}, TypeError, "labels: got .*; expected a dict from parameters to texts"),
+        ({"slope": ""}, TypeError, "labels: got .*; expected a dict from parameters to texts"),
+        ("slope", TypeError, "labels: got 'slope'; expected a dict from parameters to texts"),
+    ],
+)
+def test_faulty_labels(labels: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        explore(line, slope=(0.0, 2.0, 0.5, 1.0), labels=labels)
+
+
+def test_a_screen_reader_hears_the_figures_summary() -> None:
+    def figure_of(slope: float) -> Figure:
+        """A line & its "slope".
+
+        Not this paragraph.
+        """
+        return line(slope)
+
+    names = explore(figure_of, slope=(0.0, 2.0, 0.5, 1.0)).widget.children[-1]
+    assert 'data-alt="A line &amp; its &quot;slope&quot;."' in names.value
+    assert html.escape("setAttribute(key, name)") in names.value
+    assert names.layout.display == "none"
+
+
+@pytest.mark.parametrize(("seconds", "while_dragged"), [(0.9 * FAST, True), (1.1 * FAST, False)])
+def test_only_fast_figures_are_drawn_while_dragging(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, while_dragged: bool
+) -> None:
+    explorer = explore(line, slope=(0.0, 2.0, 0.5, 1.0), n=(2, 9, 1, 3), grid=False)
+    now = [0.0]
+
+    def drawn(*_: object) -> bytes:
+        now[0] += seconds
+        return PNG
+
+    monkeypatch.setattr(explorers, "render", drawn)
+    monkeypatch.setattr(explorers.time, "perf_counter", lambda: now[0])
+    explorer.sliders["slope"].value = 2.0
+    assert [explorer.sliders[name].continuous_update for name in ("slope", "n")] == [while_dragged, while_dragged]
+
+
+def test_every_value_is_drawn_before_the_next_is_taken(explorer: Explorer) -> None:
+    """So no message is answered before its figure is there, and the last figure belongs to the last value."""
+    for value in (0.5, 2.0, 1.5):
+        explorer.sliders["slope"].value = value
+        assert bytes(explorer.image.value) == render(line, explorer.values)
+
+
+def test_a_figure_has_its_own_size_in_pixels() -> None:
+    png = render(lambda width: Figure(figsize=(width, 1), dpi=100), {"width": 2})
+    assert struct.unpack(">II", png[16:24]) == (200, 100)
 
 
 def test_moving_a_slider_draws_anew(explorer: Explorer, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +145,7 @@ def test_figure_without_pyplot_is_drawn() -> None:
 
 
 def test_an_error_is_shown_and_forgotten(explorer: Explorer) -> None:
-    text = explorer.widget.children[-1]
+    text = explorer.widget.children[-2]
     explorer.sliders["slope"].value = -1.0
     assert explorer.error == "ValueError: slope: got a <negative> one"
     assert text.value == "<pre>ValueError: slope: got a &lt;negative&gt; one</pre>"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from tools.normalise import normalise
 from tools.twins import Pair, assign_ids
 
 Notebook = NotebookNode
+WIDE = {"image/png": base64.b64encode(b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 1211, 300)).decode()}
 Mutation = Callable[[Notebook], object]
 
 
@@ -144,6 +147,7 @@ MUTATIONS: list[tuple[str, str, Mutation]] = [
     ("no_machine_paths", "on Windows", prints("assert history", r"C:\Users\me")),
     ("no_machine_paths", "in HTML", shows("plot(history)", new_output("display_data", {HTML: "lib/site-packages/x"}))),
     ("no_machine_paths", "in an error", lambda n: cell("1 / 0")(n).outputs[0].update(evalue="no file /home/x")),
+    ("figures_fit_the_page", "1211 pixels", lambda n: cell("plot(history)")(n).outputs[-1].data.update(WIDE)),
     ("no_widget_state", "state", lambda n: n.metadata.update(widgets={})),
     ("no_widget_state", "view", shows("explore()", new_output("display_data", {WIDGET: {}, "text/plain": "w"}))),
     ("no_progress_bars", "tqdm", prints("history = train", "epoch:  50%|█████     | 1/2")),

@@ -44,7 +44,7 @@ def noise_cloud(learning_rate: float, batch_size: int, momentum: float = 0.0, st
     variance = SAMPLE_VARIANCE / batch_size
     floors = [predicted_floor(learning_rate, curvature, variance, momentum) for curvature in CURVATURES]
     path, mean_squares = _noisy_runs(learning_rate, momentum, variance, steps)
-    figure, (left, right) = new_figure(1, 2, width=9.5, height=3.9)
+    figure, (left, right) = new_figure(1, 2, width=9.0, height=3.9)
     _draw_cloud(left, path, floors)
     _draw_mean_squares(right, mean_squares, sum(floors))
     return figure

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import struct
 
 from rules.registry import rule
 from tools.chapter import (
@@ -14,6 +16,7 @@ from tools.normalise import WIDGET_VIEW
 from tools.twins import NOTEBOOK_METADATA, cell_metadata
 
 MAXIMUM_BYTES = 3_000_000
+MAXIMUM_PIXELS = 930  # JupyterLab's column in a window of 1366 pixels has 934
 
 
 @rule
@@ -69,6 +72,19 @@ def no_machine_paths(chapter: Chapter) -> list[str]:
             if match:
                 around = text[max(match.start() - 20, 0) : match.end() + 20]
                 found.append(chapter.at(index, f"a machine path, {around!r}; use a relative path, or show less"))
+    return found
+
+
+@rule
+def figures_fit_the_page(chapter: Chapter) -> list[str]:
+    """No image is wider than the column of a small laptop, where it would be scaled and blurred."""
+    found = []
+    for index, cell in chapter.code_cells():
+        for output in cell.outputs:
+            image = output.get("data", {}).get("image/png", "")
+            width = struct.unpack(">I", base64.b64decode(image)[16:20])[0] if image else 0
+            if width > MAXIMUM_PIXELS:
+                found.append(chapter.at(index, f"a figure of {width} pixels; make it at most 9 inches wide"))
     return found
 
 
