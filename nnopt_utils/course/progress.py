@@ -21,11 +21,8 @@ from nnopt_utils._folders import repository, user_folder
 
 Event = Literal["solved", "tried"]
 FILE_NAME = ".nnopt_progress.tsv"
-<<<<<<< HEAD
 LINE = re.compile(r"[^\t]*\t([^\t]+)\t(solved|tried)(?:\t([^\t]+))?")
-=======
 USER_FILE_NAME = "progress.tsv"  # in a folder of its own, it need not hide
->>>>>>> package
 
 
 def progress_file() -> Path | None:
@@ -95,7 +92,6 @@ class Progress:
     def mistakes(self) -> dict[str, dict[str, int]]:
         """Return how often each mistake was met, by the name of the exercise or question.
 
-<<<<<<< HEAD
         Example:
             >>> Progress().mistakes().get("04.gradient_descent_step", {}).get("mistake:you-went-uphill", 0)
             0
@@ -118,10 +114,7 @@ def _append(path: Path | None, record: Record) -> bool:
         return False
     fields = [f"{datetime.now():%Y-%m-%d %H:%M:%S}", record.name, record.event, record.mistake]
     line = "\t".join(filter(None, fields)) + "\n"
-=======
-def _append(path: Path, line: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)  # the user's folder, before the first line
->>>>>>> package
     with path.open("a+b") as file:
         # A line that was cut off (a full disk, an editor) must not swallow the new one.
         if file.seek(0, os.SEEK_END) > 0:
