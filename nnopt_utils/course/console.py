@@ -10,13 +10,17 @@ WIDTH = 100
 
 def say(text: str) -> None:
     """Print a text, long lines wrapped; a terminal that lacks a character shows a question mark for it."""
-    lines = [wrapped for line in text.splitlines() for wrapped in _wrap(line)]
-    printable = "\n".join(lines)
+    printable = wrapped(text)
     try:
         print(printable)
     except UnicodeEncodeError:
         encoding = getattr(sys.stdout, "encoding", None) or "ascii"
         print(printable.encode(encoding, "replace").decode(encoding))
+
+
+def wrapped(text: str) -> str:
+    """Return a text with its long lines wrapped."""
+    return "\n".join(part for line in text.splitlines() for part in _wrap(line))
 
 
 def _wrap(line: str) -> list[str]:
