@@ -1,4 +1,4 @@
-"""The engine of the quizzes."""
+"""Questions and how they are marked; `quiz` where there is no page to click on."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnopt_utils.course import check, quizzes
+from nnopt_utils.course import check
 from nnopt_utils.course.exercises import checker
 from nnopt_utils.course.progress import PROGRESS, Progress
-from nnopt_utils.course.quizzes import QUESTIONS, Question, quiz
+from nnopt_utils.course.quizzes import QUESTIONS, Question, asking, quiz
 
 FIRST = Question(
     name="04.1",
@@ -39,7 +39,7 @@ class FakeQuestions(dict[str, Question]):
 
 @pytest.fixture(autouse=True)
 def own_questions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for module in (quizzes, checker):
+    for module in (asking, checker):
         monkeypatch.setattr(module, "QUESTIONS", FakeQuestions({"04.1": FIRST}))
     monkeypatch.setenv("NNOPT_PROGRESS", str(tmp_path / "progress.tsv"))
     monkeypatch.setattr(PROGRESS, "_session", {})
@@ -55,7 +55,7 @@ def test_question_without_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
         "  b)  0.15\n"
         "  c)  Depends\n"
         "\n"
-        'Answer with a letter: quiz("04.1", "a").\n'
+        'Answer with a letter: quiz("04.1", "b").\n'
     )
 
 
@@ -126,5 +126,5 @@ def test_faulty_questions_are_refused(changes: dict[str, Any]) -> None:
 
 
 def test_registered_questions_are_found_in_the_package() -> None:
-    folders = Path(quizzes.__file__).parent.glob("ch*/questions.py")
+    folders = Path(checker.__file__).parents[1].glob("ch*/questions.py")
     assert QUESTIONS.chapters() == sorted(path.parent.name[2:4] for path in folders)
