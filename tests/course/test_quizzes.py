@@ -55,14 +55,14 @@ def test_question_without_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
         "  b)  0.15\n"
         "  c)  Depends\n"
         "\n"
-        'Answer with a letter: quiz("04.1", "b").\n'
+        '○ Answer with a letter: quiz("04.1", "b").\n'
     )
 
 
 @pytest.mark.parametrize("answer", ["b", "B", " b) ", "(b)", "0.15"])
 def test_right_answer(answer: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert quiz("04.1", answer)
-    assert capsys.readouterr().out.endswith("\nb) is correct. It lies below 2/L.\n")
+    assert capsys.readouterr().out.endswith("\n✓ b) is correct. It lies below 2/L.\n")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_progress_and_summary(capsys: pytest.CaptureFixture[str]) -> None:
 def test_faulty_questions_are_refused(changes: dict[str, Any]) -> None:
     arguments = {"name": "04.1", "text": "What?", "options": dict(FIRST.options), "answer": "b"}
     with pytest.raises(ValueError):
-        Question(**{**arguments, **changes})  # type: ignore[arg-type]
+        Question(**{**arguments, **changes})
 
 
 def test_registered_questions_are_found_in_the_package() -> None:

@@ -10,6 +10,7 @@ from nnopt_utils.course.quizzes.panel import Panel, can_be_clicked
 from nnopt_utils.course.quizzes.question import Question, chosen, mark
 from nnopt_utils.course.registry import Registry
 from nnopt_utils.course.result import CheckResult, unknown_name
+from nnopt_utils.course.showing import result_text, show_result
 
 QUESTIONS: Registry[Question] = Registry("questions", "QUESTIONS", Question)
 
@@ -34,14 +35,15 @@ def quiz(name: str, answer: Any = None, solution: bool = False) -> CheckResult:
     question = QUESTIONS.get(name) if isinstance(name, str) else None
     if question is None:
         result = unknown_name("question", "quiz", name, QUESTIONS)
-        say(result.message)
+        show_result(result)
         return result
     result = mark(question, answer)
-    remark = "" if solution else remember(question, answer)
+    recorder = _forget if solution else remember
+    remark = recorder(question, answer)
     if can_be_clicked():
-        Panel(question, answer, remark, remember=remember).show()
+        Panel(question, answer, remark, remember=recorder).show()
     else:
-        say("\n".join(filter(None, [f"{question}\n\n{result.message}", remark])))
+        say("\n".join(filter(None, [f"{question}\n\n{result_text(result)}", remark])))
     return result
 
 
@@ -53,3 +55,7 @@ def remember(question: Question, answer: Any) -> str:
     if letter == question.answer:
         return PROGRESS.record(f"quiz {question.name}", "solved")
     return PROGRESS.record(f"quiz {question.name}", "tried")
+
+
+def _forget(question: Question, answer: Any) -> str:
+    return ""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from nnopt_utils.course.shell import ipython_shell
 
 
 class LetterQuoter:
@@ -34,8 +35,7 @@ class LetterQuoter:
 
 def register() -> None:
     """Have the running IPython shell apply a `LetterQuoter`, exactly one; outside IPython do nothing."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell = ipython_shell()
     if shell is None:
         return
     # By name: after a reload the class is another one.

@@ -57,8 +57,8 @@ def mark(question: Question, answer: Any) -> CheckResult:
         return CheckResult(question.name, "not attempted", f"Answer with a letter: {question.in_code()}.")
     letter = chosen(question, answer)
     if letter is None:
-        came = short(answer) if isinstance(answer, str) else type_text(answer)
-        message = f"There is no option {came}: choose one of {', '.join(question.options)}, in quotes."
+        came = f"There is no option {short(answer)}" if isinstance(answer, str) else f"Got {type_text(answer)}"
+        message = f"{came}: choose one of {', '.join(question.options)}, in quotes."
         return CheckResult(question.name, "not attempted", message)
     explanation = question.options[letter][1]
     if letter == question.answer:
