@@ -19,9 +19,9 @@ from nnopt_utils.course.showing import COLOURS, SIGNS, result_html, result_text
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 NO_VERDICT = '<div role="status"></div>'
-# A button of ipywidgets is one line high and cuts its text off.
+# A button of ipywidgets is one line high and cuts its text off; JupyterLab breaks lines of <pre> within words.
 STYLE = f"""<style>
-.nnopt-quiz {{ max-width: 900px; }}
+.nnopt-quiz {{ max-width: 900px; margin-bottom: 1em; }}
 .nnopt-quiz .jupyter-button {{
   height: auto; padding: 5px 12px; overflow: visible;
   line-height: 1.45; text-align: left; white-space: normal; overflow-wrap: anywhere;
@@ -31,6 +31,7 @@ STYLE = f"""<style>
 .nnopt-quiz .jupyter-button.nnopt-wrong {{ border-color: {COLOURS["wrong"]}; }}
 .nnopt-quiz .jupyter-button:focus-visible {{ outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }}
 .nnopt-quiz .widget-html-content {{ line-height: 1.45; white-space: normal; }}
+.nnopt-quiz .widget-html-content pre {{ font: inherit; line-height: inherit; word-break: normal; }}
 </style>"""
 
 
