@@ -2,8 +2,8 @@
 
 >>> from nnopt_utils.course import check
 >>> answer = lambda theta, gradient, learning_rate: theta + learning_rate * gradient
->>> result = check("04.gradient_descent_step", answer, solution=True)
-04.gradient_descent_step: not yet. ...
+>>> result = check("04.gradient_descent_step", answer, counted=False)
+✗ 04.gradient_descent_step: not yet. ...
 """
 
 from nnopt_utils.course.claims import claim

@@ -10,6 +10,7 @@ import numpy as np
 
 from nnopt_utils._validation import describe
 from nnopt_utils.course.console import say
+from nnopt_utils.course.showing import marked_html, marked_text, show
 
 
 class ClaimError(AssertionError):
@@ -41,12 +42,13 @@ def claim(sentence: str, condition: Any, found: Any | Callable[[], Any] = None) 
         advice = " (of an array take .all() or .any())" if isinstance(condition, np.ndarray) else ""
         raise TypeError(f"condition: got {describe(condition)}; expected True or False{advice}")
     if condition:
-        say(f"✓ {sentence}")
+        say(marked_text("correct", sentence))
         return
-    text = f"✗ {sentence}" + _found(found)
+    failed = sentence + _found(found)
+    text = marked_text("wrong", failed)
     if os.environ.get("NNOPT_CLAIMS") == "strict":
         raise ClaimError(text)
-    say(text)
+    show(text, marked_html("wrong", failed))
 
 
 def _found(found: Any) -> str:

@@ -17,6 +17,7 @@ class CheckResult:
     name: str
     status: Status
     message: str
+    mistake: str = ""  # what progress keeps of a wrong answer, such as "mistake:you-went-up-the-hill"
 
     def __bool__(self) -> bool:
         return self.status == "correct"
@@ -25,7 +26,7 @@ class CheckResult:
         return f"CheckResult({self.name!r}, {self.status!r})"
 
     def _ipython_display_(self) -> None:
-        """Show nothing: the message was printed."""
+        """Show nothing: the message was shown."""
 
 
 def unknown_name(what: str, function: str, name: object, known: Registry[Any]) -> CheckResult:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
 from nnopt_utils.course.console import say
 from nnopt_utils.course.exercises.examine import examine
 from nnopt_utils.course.exercises.exercise import Exercise
-from nnopt_utils.course.progress import PROGRESS
+from nnopt_utils.course.progress import PROGRESS, Event
 from nnopt_utils.course.quizzes import QUESTIONS
 from nnopt_utils.course.registry import Registry
 from nnopt_utils.course.result import CheckResult, unknown_name
+from nnopt_utils.course.showing import show_result
 
 EXERCISES: Registry[Exercise] = Registry("exercises", "EXERCISES", Exercise)
 
@@ -23,22 +26,31 @@ class Checker:
     you have solved so far.
     """
 
-    def __call__(self, name: str, answer: Any = None, solution: bool = False) -> CheckResult:
-        """Print whether ``answer`` is right, and if not, what is off.
+    def __call__(self, name: str, answer: Any = None, solution: bool = False, counted: bool = True) -> CheckResult:
+        """Show whether ``answer`` is right, and if not, what is off.
 
         Args:
             name: the exercise, such as "04.gradient_descent_step".
             answer: your function (its name, without parentheses), or your value.
-            solution: check the same, but do not count it as solved by you.
+            solution: say that the answer is the course's own, fold it on the page, and do not count it.
+            counted: False for a demonstration: your progress does not change.
 
         Returns:
             A result that is true if the answer is correct; a notebook shows nothing for it.
+
+        Example:
+            >>> result = check("04.gradient_descent_step", lambda theta, gradient, rate: theta - rate * gradient, True)
+            ✓ 04.gradient_descent_step: the course's own solution: correct.
         """
         exercise = self._find(name)
-        result = unknown_name("exercise", "check", name, EXERCISES) if exercise is None else examine(exercise, answer)
-        say(result.message)
-        if exercise is not None and not solution and result.status != "not attempted":
-            remark = PROGRESS.record(name, "solved" if result else "tried")
+        if exercise is None:
+            result = unknown_name("exercise", "check", name, EXERCISES)
+            show_result(result)
+            return result
+        result = examine(exercise, answer)
+        show_result(result, solution)
+        if counted and not solution and result.status != "not attempted":
+            remark = PROGRESS.record(name, "solved" if result else "tried", result.mistake)
             if remark:
                 say(remark)
         return result
@@ -60,12 +72,18 @@ class Checker:
             say(f"{exercise.name}: {exercise.task}")
 
     def summary(self) -> None:
-        """Print what you have solved, tried and not tried, chapter by chapter."""
-        states = PROGRESS.states()
+        """Print what you have solved, tried and not tried, and the mistakes that you met, chapter by chapter.
+
+        Example:
+            >>> check.summary()  # doctest: +ELLIPSIS
+            Chapter 00
+            ...
+        """
+        states, met = PROGRESS.states(), PROGRESS.mistakes()
         for number in sorted({*EXERCISES.chapters(), *QUESTIONS.chapters()}):
             say(f"Chapter {number}")
-            _say_group("exercises", EXERCISES.chapter(number), states, "")
-            _say_group("quiz", QUESTIONS.chapter(number), states, "quiz ")
+            _say_group("exercises", EXERCISES.chapter(number), states, met, "")
+            _say_group("quiz", QUESTIONS.chapter(number), states, met, "quiz ")
         solved = sum(states.get(name) == "solved" for name in EXERCISES)
         right = sum(states.get(f"quiz {name}") == "solved" for name in QUESTIONS)
         exercises, questions = f"{solved} of {len(EXERCISES)}", f"{right} of {len(QUESTIONS)}"
@@ -79,16 +97,37 @@ class Checker:
         return EXERCISES.get(name) if isinstance(name, str) else None
 
 
-def _say_group(title: str, names: Iterable[str], states: dict[str, Any], prefix: str) -> None:
+def _say_group(
+    title: str, names: Iterable[str], states: dict[str, Event], met: dict[str, dict[str, int]], prefix: str
+) -> None:
+    """Say of one chapter's exercises or questions what became of them."""
+    names = list(names)
     groups: dict[str, list[str]] = {"solved": [], "tried": [], "not tried": []}
     for name in names:
         groups[states.get(prefix + name, "not tried")].append(name.partition(".")[2])
-    if not any(groups.values()):
+    if not names:
         return
     say(f"  {title}: " + ", ".join(f"{len(members)} {state}" for state, members in groups.items()))
     for state, members in groups.items():
         if members:
             say(f"    {state:<9}  {', '.join(members)}")
+    for name in names:
+        counts = met.get(prefix + name, {})
+        mistakes = "; ".join(f"{_short_name(name, mistake)} ×{count}" for mistake, count in counts.items())
+        if mistakes:
+            say(f"    met        {name.partition('.')[2]}: {mistakes}")
+
+
+def _short_name(name: str, mistake: str) -> str:
+    """Return a few words for a mistake: the beginning of its hint, if the exercise has it still."""
+    kind, _, key = mistake.partition(":")
+    if kind == "option":
+        return f"option {key}"
+    exercise = EXERCISES.get(name)
+    hint = next((known.hint for known in exercise.mistakes if known.key == key), "") if exercise else ""
+    if kind == "mistake" and hint:
+        return f'"{textwrap.shorten(hint, 50, placeholder=" …")}"'
+    return re.sub(r"[-_]", " ", key)
 
 
 check = Checker()

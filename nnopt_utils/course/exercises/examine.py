@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnopt_utils.course.exercises.exercise import Exercise
+from nnopt_utils.course.exercises.exercise import Exercise, Verdict
 from nnopt_utils.course.exercises.functions import examine_function
 from nnopt_utils.course.exercises.values import examine_value
 from nnopt_utils.course.result import CheckResult
@@ -19,9 +19,10 @@ def examine(exercise: Exercise, answer: Any) -> CheckResult:
     """Examine an answer and return the verdict; print nothing."""
     expected = exercise.expected()
     try:
-        status, text = (examine_function if exercise.is_function else examine_value)(exercise, answer, expected)
+        verdict = (examine_function if exercise.is_function else examine_value)(exercise, answer, expected)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a result that cannot even be looked at
-        status, text = "wrong", f"Your result cannot be compared: looking at it raised {type(error).__name__}."
-    return CheckResult(exercise.name, status, f"{exercise.name}: {text}")
+        text = f"not yet. Your result cannot be compared: looking at it raised {type(error).__name__}."
+        verdict = Verdict("wrong", text, "slip:cannot_be_compared")
+    return CheckResult(exercise.name, verdict.status, f"{exercise.name}: {verdict.text}", verdict.mistake)

@@ -5,11 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from nnopt_utils.course.comparing import Difference, comparable, compare, short
 from nnopt_utils.course.exercises.calling import Outcome, call_safely, parameter_names
+from nnopt_utils.course.exercises.slips import Slip
 from nnopt_utils.course.result import Status
+
+KEY_WORDS = 7  # of a hint: enough to be read, and to tell the mistakes of an exercise apart
+
+
+class Verdict(NamedTuple):
+    """What was found out about an answer: the result without the exercise's name."""
+
+    status: Status
+    text: str
+    mistake: str = ""
 
 
 @dataclass(frozen=True)
@@ -20,15 +31,29 @@ class Mistake:
         hint: what the learner is told.
         wrong: a small wrong implementation; for an exercise to predict, a wrong value or a predicate of the answer.
         example: a wrong value the predicate is true of (needed with a predicate, and for nothing else).
+        key: what progress calls it; by default the first words of the hint. Give the old one when you edit these words.
     """
 
     hint: str
     wrong: Any
     example: Any = None
+    key: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.hint, str) or not self.hint.strip():
             raise ValueError(f"hint: got {self.hint!r}; expected a sentence")
+        object.__setattr__(self, "key", self.key or key_of(self.hint))
+        if not re.fullmatch(r"[\w-]+", self.key):
+            raise ValueError(f"key: got {self.key!r}; expected words with hyphens between them")
+
+
+def key_of(hint: str) -> str:
+    """Return what progress calls a mistake with this hint.
+
+    >>> key_of("You went up the hill: the gradient points to where the loss grows fastest.")
+    'you-went-up-the-hill-the-gradient'
+    """
+    return "-".join(re.findall(r"\w+", hint.casefold())[:KEY_WORDS])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +99,9 @@ class Exercise:
             raise ValueError(f"{self.name}: reference: got None, which a learner gives for 'not attempted'")
         if self.in_place and self.cases is None:
             raise ValueError(f"{self.name}: in_place needs cases: a value has no arguments to change")
+        keys = [mistake.key for mistake in self.mistakes]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"{self.name}: mistakes: got the keys {keys}; expected each once: give one its own key")
         for mistake in self.mistakes:
             if self.cases is not None and self.call is None and not callable(mistake.wrong):
                 raise ValueError(f"{self.name}: wrong: got {mistake.wrong!r}; expected a function")
@@ -156,15 +184,24 @@ def same(exercise: Exercise, got: Outcome, other: Outcome) -> bool:
         return False
 
 
-def not_attempted(exercise: Exercise) -> tuple[Status, str]:
-    return "not attempted", f"not attempted yet.\n{exercise.task}"
+def not_attempted(exercise: Exercise) -> Verdict:
+    return Verdict("not attempted", f"not attempted yet.\n{exercise.task}")
 
 
-def correct(exercise: Exercise) -> tuple[Status, str]:
-    return "correct", "correct." + (f" {exercise.explanation}" if exercise.explanation else "")
+def correct(exercise: Exercise) -> Verdict:
+    return Verdict("correct", "correct." + (f" {exercise.explanation}" if exercise.explanation else ""))
 
 
-def not_yet(exercise: Exercise, reason: str, hint: str = "") -> tuple[Status, str]:
-    """Put a wrong answer's text together; the exercise's own hint helps where no mistake's does."""
-    hint = hint or exercise.hint
-    return "wrong", f"not yet. {reason}" + (f"\nHint: {hint}" if hint and hint not in reason else "")
+def not_yet(exercise: Exercise, slip: Slip | None, mistake: Mistake | None = None, besides: str = "") -> Verdict:
+    """Put a wrong answer's verdict together.
+
+    Args:
+        exercise: what was answered; its own hint helps where no mistake's does.
+        slip: what is off; None where the hint of the mistake says it.
+        mistake: the known mistake that the answer is.
+        besides: what else is off, on a line of its own.
+    """
+    hint = mistake.hint if mistake else exercise.hint
+    text = f"not yet. {slip.text if slip else hint}{besides}"
+    key = f"mistake:{mistake.key}" if mistake else f"slip:{slip.key if slip else ''}"
+    return Verdict("wrong", text + (f"\nHint: {hint}" if hint and hint not in text else ""), key)

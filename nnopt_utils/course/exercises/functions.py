@@ -8,18 +8,25 @@ import numpy as np
 
 from nnopt_utils.course.comparing import Difference, align, compare, short, type_text
 from nnopt_utils.course.exercises.calling import Outcome, describe_error, signature_problem
-from nnopt_utils.course.exercises.exercise import Exercise, correct, not_attempted, not_yet, same
-from nnopt_utils.course.exercises.slips import Part, diagnose
-from nnopt_utils.course.result import Status
+from nnopt_utils.course.exercises.exercise import (
+    Exercise,
+    Mistake,
+    Verdict,
+    correct,
+    not_attempted,
+    not_yet,
+    same,
+)
+from nnopt_utils.course.exercises.slips import Part, Slip, diagnose
 
 
-def examine_function(exercise: Exercise, answer: Any, expected: list[Outcome]) -> tuple[Status, str]:
+def examine_function(exercise: Exercise, answer: Any, expected: list[Outcome]) -> Verdict:
     """Return the verdict on a function, and its message."""
     if answer is None or answer is Ellipsis or isinstance(answer, NotImplementedError):
         return not_attempted(exercise)
     problem = _cannot_be_called(exercise, answer)
     if problem:
-        return not_yet(exercise, problem)
+        return not_yet(exercise, Slip("cannot_be_called", problem))
 
     outcomes = exercise.run(answer)
     if any(isinstance(outcome.error, NotImplementedError) for outcome in outcomes):
@@ -30,15 +37,17 @@ def examine_function(exercise: Exercise, answer: Any, expected: list[Outcome]) -
 
     differences = [exercise.difference(got, want) for got, want in zip(outcomes, expected, strict=True)]
     mutation = _changed_arguments(exercise, outcomes)
+    if not any(differences) and not mutation:
+        return correct(exercise)
+    mistake = known_mistake(exercise, outcomes, expected)
     if not any(differences):
-        if not mutation:
-            return correct(exercise)
-        hint = known_mistake(exercise, outcomes, expected)
-        return not_yet(exercise, hint or f"The result is right, but {mutation}", hint)
-    hint = known_mistake(exercise, outcomes, expected)
-    slip = hint or _typical_slip(exercise, outcomes, expected, differences)
-    reason = slip or _first_case(exercise, outcomes, differences)
-    return not_yet(exercise, reason + (f"\nBesides, {mutation}" if mutation else ""), hint)
+        changed = Slip("argument_changed", f"The result is right, but {mutation}")
+        return not_yet(exercise, None if mistake else changed, mistake)
+    besides = f"\nBesides, {mutation}" if mutation else ""
+    if mistake:
+        return not_yet(exercise, None, mistake, besides)
+    slip = _typical_slip(exercise, outcomes, expected, differences) or _first_case(exercise, outcomes, differences)
+    return not_yet(exercise, slip, besides=besides)
 
 
 def _cannot_be_called(exercise: Exercise, answer: Any) -> str | None:
@@ -54,21 +63,24 @@ def _cannot_be_called(exercise: Exercise, answer: Any) -> str | None:
     return signature_problem(answer, case, exercise.parameters(len(case)))
 
 
-def _exception(exercise: Exercise, outcomes: list[Outcome]) -> str | None:
+def _exception(exercise: Exercise, outcomes: list[Outcome]) -> Slip | None:
     for i, outcome in enumerate(outcomes):
         if outcome.error is not None:
-            return f"{describe_error(outcome.error)}\nCalled with {_case_text(exercise, i)}."
+            text = f"{describe_error(outcome.error)}\nCalled with {_case_text(exercise, i)}."
+            return Slip(f"raised_{type(outcome.error).__name__}", text)
     return None
 
 
-def _nothing_returned(exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome]) -> str | None:
+def _nothing_returned(exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome]) -> Slip | None:
     missing = [got.value is None and want.value is not None for got, want in zip(outcomes, expected, strict=True)]
     if not any(missing):
         return None
     if all(missing):
-        return "Your function returned nothing: did you forget `return`? (Printing a value does not return it.)"
+        text = "Your function returned nothing: did you forget `return`? (Printing a value does not return it.)"
+        return Slip("nothing_returned", text)
     first = _case_text(exercise, missing.index(True))
-    return f"Your function returned nothing for {first}: is there a way through it without `return`?"
+    text = f"Your function returned nothing for {first}: is there a way through it without `return`?"
+    return Slip("nothing_returned_sometimes", text)
 
 
 def _changed_arguments(exercise: Exercise, outcomes: list[Outcome]) -> str | None:
@@ -82,17 +94,17 @@ def _changed_arguments(exercise: Exercise, outcomes: list[Outcome]) -> str | Non
     )
 
 
-def known_mistake(exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome]) -> str:
-    """Return the hint of the first mistake that does the same in all cases, or an empty text."""
+def known_mistake(exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome]) -> Mistake | None:
+    """Return the first mistake that does the same in all cases, or None."""
     runs = [(mistake, exercise.run(mistake.wrong)) for mistake in exercise.mistakes]
     # First those that also change the same arguments; then, if the result is wrong anyway, those with the same result.
     for mistake, wrong in runs:
         same_changes = all(g.changed == w.changed for g, w in zip(outcomes, wrong, strict=True))
         if same_changes and _all_same(exercise, outcomes, wrong):
-            return mistake.hint
+            return mistake
     if not _all_same(exercise, outcomes, expected):
-        return next((mistake.hint for mistake, wrong in runs if _all_same(exercise, outcomes, wrong)), "")
-    return ""
+        return next((mistake for mistake, wrong in runs if _all_same(exercise, outcomes, wrong)), None)
+    return None
 
 
 def _all_same(exercise: Exercise, outcomes: list[Outcome], others: list[Outcome]) -> bool:
@@ -101,23 +113,23 @@ def _all_same(exercise: Exercise, outcomes: list[Outcome], others: list[Outcome]
 
 def _typical_slip(
     exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome], differences: list[Difference | None]
-) -> str | None:
+) -> Slip | None:
     first = next(difference for difference in differences if difference)
     if first.kind == "custom":
         return None
     if exercise.in_place:
         returned_instead = _new_value_returned(exercise, outcomes, expected)
         if returned_instead:
-            return returned_instead
+            return Slip("not_changed_in_place", returned_instead)
         spoiled = _too_much_changed(outcomes, expected)
         if spoiled:
-            return spoiled
+            return Slip("too_much_changed", spoiled)
     if _swapped(exercise, outcomes, expected):
-        return "Your results are right, but in the opposite order."
+        return Slip("results_swapped", "Your results are right, but in the opposite order.")
     part = _part(exercise, outcomes, expected, first.label)
     found = diagnose(part) if part else None
     if found is None and first.kind == "type":
-        found = f"{first.message[0].upper()}{first.message[1:]}."
+        found = Slip("other_type", f"{first.message[0].upper()}{first.message[1:]}.")
     return found
 
 
@@ -179,15 +191,18 @@ def _lengths(exercise: Exercise) -> tuple[list[int], str]:
     return lengths, name
 
 
-def _first_case(exercise: Exercise, outcomes: list[Outcome], differences: list[Difference | None]) -> str:
+def _first_case(exercise: Exercise, outcomes: list[Outcome], differences: list[Difference | None]) -> Slip:
     wrong = [i for i, difference in enumerate(differences) if difference]
     difference = differences[wrong[0]]
     assert difference is not None
     right = len(outcomes) - len(wrong)
-    start = f"It is right in {right} of {len(outcomes)} cases. " if right else ""
+    key, start = (
+        ("right_in_some_cases", f"It is right in {right} of {len(outcomes)} cases. ") if right else ("other", "")
+    )
     if _right_for_numbers_only(exercise, differences):
+        key = "right_for_numbers_only"
         start = "It is right for single numbers, but not for arrays: look for `if`, max() or int(). "
-    return f"{start}With {_case_text(exercise, wrong[0])}:\n  {difference.message}."
+    return Slip(key, f"{start}With {_case_text(exercise, wrong[0])}:\n  {difference.message}.")
 
 
 def _right_for_numbers_only(exercise: Exercise, differences: list[Difference | None]) -> bool:

@@ -10,10 +10,18 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
 from nnopt_utils.course.comparing import close, number
+
+
+class Slip(NamedTuple):
+    """What is off about an answer: what progress calls it, and the sentence for the learner."""
+
+    key: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -49,13 +57,16 @@ class Part:
         return all(g.shape == e.shape for g, e in zip(self.got, self.expected, strict=True))
 
 
-def diagnose(part: Part) -> str | None:
+def diagnose(part: Part) -> Slip | None:
     """Return what is wrong with this part in all cases, or None if nothing typical is."""
     if any(array.dtype.kind in "bc" for array in [*part.got, *part.expected]):
         return None
     detectors = SHAPE_DETECTORS if not part.same_shapes else VALUE_DETECTORS
-    found = next((sentence for detect in detectors if (sentence := detect(part))), None)
-    return found and found[0].upper() + found[1:]
+    for detect in detectors:
+        sentence = detect(part)
+        if sentence:
+            return Slip(detect.__name__, sentence[0].upper() + sentence[1:])
+    return None
 
 
 def transposed(part: Part) -> str | None:
