@@ -77,6 +77,7 @@ def test_a_wrong_click_is_corrected(asked: Panel) -> None:
     asked.buttons["a"].click()
     assert not asked.result
     assert Progress().states() == {"quiz 04.1": "tried"}
+    assert Progress().mistakes() == {"quiz 04.1": {"option:a": 1}}
     assert asked.buttons["a"].description == "✗ a)  0.5"
     assert "nnopt-wrong" in asked.buttons["a"]._dom_classes
     assert 'role="status"' in asked.verdict.value
@@ -84,6 +85,7 @@ def test_a_wrong_click_is_corrected(asked: Panel) -> None:
     asked.buttons["b"].click()
     assert asked.result
     assert Progress().states() == {"quiz 04.1": "solved"}
+    assert Progress().mistakes() == {"quiz 04.1": {"option:a": 1}}
     assert [button.description for button in asked.buttons.values()] == [
         "a)  0.5",
         "✓ b)  0.15",
@@ -129,6 +131,8 @@ def test_quiz_in_a_notebook(page: list[Panel], capsys: pytest.CaptureFixture[str
     assert "There is no option" in page[1].verdict.value
     assert "is not it." in page[2].verdict.value
     assert Progress().states() == {"quiz 04.1": "tried"}
+    page[0].buttons["b"].click()
+    assert Progress().mistakes() == {"quiz 04.1": {"option:a": 1, "option:b": 1}}
     page[0].buttons["c"].click()
     assert Progress().states() == {"quiz 04.1": "solved"}
     assert capsys.readouterr().out == ""

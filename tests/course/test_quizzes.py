@@ -96,6 +96,7 @@ def test_progress_and_summary(capsys: pytest.CaptureFixture[str]) -> None:
     assert Progress().states() == {}
     quiz("04.1", "a")
     assert Progress().states() == {"quiz 04.1": "tried"}
+    assert Progress().mistakes() == {"quiz 04.1": {"option:a": 1}}
     quiz("04.1", "b")
     assert Progress().states() == {"quiz 04.1": "solved"}
     capsys.readouterr()

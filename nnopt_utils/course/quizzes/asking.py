@@ -54,7 +54,7 @@ def remember(question: Question, answer: Any) -> str:
         return ""
     if letter == question.answer:
         return PROGRESS.record(f"quiz {question.name}", "solved")
-    return PROGRESS.record(f"quiz {question.name}", "tried")
+    return PROGRESS.record(f"quiz {question.name}", "tried", mistake=f"option:{letter}")
 
 
 def _forget(question: Question, answer: Any) -> str:
