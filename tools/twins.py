@@ -1,6 +1,6 @@
 """The two copies of a chapter: its text, ``course/chNN_name/chapter.md``, and ``notebooks/NN_name.ipynb``.
 
-A twin says what the cells are: type, source, tags, and whether the source is hidden. A notebook adds ids and outputs.
+A twin says what the cells are: type, source, tags, and what of them is folded. A notebook adds ids and outputs.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ NOTEBOOK_METADATA: dict[str, Any] = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+
+# What of a cell is folded, as JupyterLab writes it.
+HIDDEN = ("source_hidden", "outputs_hidden")
 
 # Two cells in the same place are taken for the same cell, edited, from this similarity on.
 SIMILAR = 0.5
@@ -94,8 +97,9 @@ def _is_chapter(stem: str, wanted: str) -> bool:
 def cell_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     """The part of a cell's metadata that the course uses, in the order in which it is written."""
     kept: dict[str, Any] = {}
-    if (metadata.get("jupyter") or {}).get("source_hidden"):
-        kept["jupyter"] = {"source_hidden": True}
+    hidden = {flag: True for flag in HIDDEN if (metadata.get("jupyter") or {}).get(flag)}
+    if hidden:
+        kept["jupyter"] = hidden
     if metadata.get("tags"):
         kept["tags"] = list(metadata["tags"])
     return kept
@@ -118,7 +122,7 @@ def parse_twin(text: str, name: str = "twin") -> NotebookNode:
         if dict(cell.metadata) != kept:
             raise TwinError(
                 f"{name}: cell {index} has the metadata {dict(cell.metadata)}; "
-                "only a non-empty 'tags' and 'jupyter: source_hidden: true' are used in this course"
+                "only a non-empty 'tags' and, in 'jupyter', 'source_hidden: true' and 'outputs_hidden: true' are used"
             )
         cell.metadata = nbformat.from_dict(kept)
     notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,7 +12,9 @@ from matplotlib.patches import Rectangle
 
 from nnopt_utils.course import EXERCISES
 from nnopt_utils.course.ch00_introduction.figures import MOMENTS, digit_and_probabilities
+from nnopt_utils.course.console import wrapped
 from nnopt_utils.course.exercises.examine import examine
+from nnopt_utils.course.showing import result_text
 from nnopt_utils.datasets import load_mnist
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -69,5 +70,5 @@ def test_unknown_moment() -> None:
 
 def test_readme_quotes_the_check() -> None:
     """What the README promises a beginner is what the check says."""
-    message = examine(EXERCISES["00.accuracy"], lambda predictions, labels: np.mean(predictions != labels)).message
-    assert "\n".join(textwrap.wrap(message, 100, break_on_hyphens=False)) in README.read_text(encoding="utf-8")
+    result = examine(EXERCISES["00.accuracy"], lambda predictions, labels: np.mean(predictions != labels))
+    assert f"```\n{wrapped(result_text(result))}\n```" in README.read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from nnopt_utils.course.exercises.calling import Outcome
 from nnopt_utils.course.exercises.examine import examine
 from nnopt_utils.course.quizzes import Question
 
+KEYS = Path(__file__).with_name("mistake_keys.txt")
 ALL_MISTAKES = [(name, i) for name, exercise in EXERCISES.items() for i in range(len(exercise.mistakes))]
 
 
@@ -57,7 +59,7 @@ def test_there_are_exercises() -> None:
 def test_reference_passes(exercise: Exercise, capsys: pytest.CaptureFixture[str]) -> None:
     result = check(exercise.name, right_answer(exercise), solution=True)
     assert result, result.message
-    assert capsys.readouterr().out.startswith(f"{exercise.name}: correct.")
+    assert capsys.readouterr().out.startswith(f"✓ {exercise.name}: the course's own solution: correct.")
 
 
 def test_nothing_is_not_attempted(exercise: Exercise) -> None:
@@ -88,6 +90,7 @@ def test_each_mistake_gets_its_own_hint(name: str, position: int) -> None:
     result = examine(exercise, wrong_answer(mistake))
     assert result.status == "wrong", "the mistake passes as correct: the cases do not tell them apart"
     assert mistake.hint in result.message, "another text came out first"
+    assert result.mistake == f"mistake:{mistake.key}", "progress would keep another mistake"
     others = [m.hint for m in exercise.mistakes if m is not mistake and m.hint in result.message]
     assert not others, "another mistake's hint is in the message, too"
 
@@ -96,6 +99,15 @@ def test_hints_are_different_sentences(exercise: Exercise) -> None:
     hints = [mistake.hint for mistake in exercise.mistakes]
     assert len(set(hints)) == len(hints)
     assert all(len(hint.split()) >= 4 for hint in hints), "a hint is a sentence"
+
+
+def test_what_progress_calls_a_mistake_stays() -> None:
+    """Counts of what learners met go on only under the same key."""
+    recorded = KEYS.read_text(encoding="utf-8").splitlines()
+    keys = [f"{name}\t{mistake.key}" for name, exercise in EXERCISES.items() for mistake in exercise.mistakes]
+    lost, new = sorted(set(recorded) - set(keys)), sorted(set(keys) - set(recorded))
+    assert not lost, f"an edited hint? Then keep its key, Mistake(…, key=…). If it is gone, take out its line: {lost}"
+    assert not new, f"add to {KEYS.name}: {new}"
 
 
 def test_hopeless_answers_get_a_sentence(exercise: Exercise) -> None:
@@ -112,6 +124,7 @@ def test_hopeless_answers_get_a_sentence(exercise: Exercise) -> None:
     for answer in answers:
         result = examine(exercise, answer)
         assert result.status == "wrong"
+        assert re.fullmatch(r"slip:\w+|mistake:[\w-]+", result.mistake), "whatever is wrong has a name"
         assert len(result.message.removeprefix(f"{exercise.name}: not yet. ")) > 20
         assert " at 0x" not in result.message, "an address differs from run to run"
 

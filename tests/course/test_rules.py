@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import rules
-from example_chapter import EXERCISES, PICTURE, QUESTIONS, code, example_notebook, text, write_example
+from example_chapter import EXERCISES, PICTURE, QUESTIONS, code, example_notebook, text, verdict, write_example
 from nbformat import NotebookNode
 from nbformat.v4 import new_output, new_raw_cell
 
@@ -64,7 +64,11 @@ def shows(part: str, output: NotebookNode) -> Mutation:
 
 def prints(part: str, words: str) -> Mutation:
     """The cell prints these words, and nothing else."""
-    return lambda notebook: cell(part)(notebook).update(outputs=[new_output("stream", name="stdout", text=words)])
+    return lambda notebook: cell(part)(notebook).update(outputs=[stdout(words)])
+
+
+def stdout(words: str) -> NotebookNode:
+    return new_output("stream", name="stdout", text=words)
 
 
 def without(part: str) -> Mutation:
@@ -228,11 +232,23 @@ MUTATIONS: list[tuple[str, str, Mutation]] = [
     ("predict_exercises", "no solution", inserted('"04.rate", None', text("Now:"))),
     ("predict_exercises", "other check", replace('"04.rate", 0.02', '"04.run", 0.02')),
     ("solutions_hidden", "open", lambda n: cell("def step_solution")(n).metadata.pop("jupyter")),
-    ("answers_as_meant", "solution is wrong", prints("def step_solution", "04.step: not yet. The sign is wrong.\n")),
+    ("solutions_hidden", "outputs open", lambda n: cell("def step_solution")(n).metadata.jupyter.pop("outputs_hidden")),
+    ("solutions_hidden", "first line", replace("# The course's own solution: open it after your own attempt.\n", "")),
+    ("solutions_hidden", "more is shown", lambda n: cell("def step_solution")(n).outputs.append(stdout("0.2\n"))),
+    (
+        "answers_as_meant",
+        "solution is wrong",
+        lambda n: cell("def step_solution")(n).outputs[0].data.update(verdict("04.step: not yet. The sign is wrong.")),
+    ),
     ("answers_as_meant", "stub is solved", prints('"04.step", step)', "04.step: correct.\n")),
     ("exercise_cells_in_exercises", "elsewhere", tagged("def train", "stub")),
     ("exercise_cells_in_exercises", "in an open one", inserted("(open)", code("1", "solution", hidden=True))),
     ("exercise_cells_in_exercises", "solution=True", replace('"04.rate", None', '"04.rate", None, solution=True')),
+    (
+        "exercise_cells_in_exercises",
+        "elsewhere, too",
+        replace("generator =", 'check("04.rate", 1, solution=True)\ngenerator ='),
+    ),
     ("checks_registered", "unknown", replace("generator =", 'check("04.unknown", 1)\ngenerator =')),
     ("checks_registered", "other chapter", replace("generator =", 'check("03.other", 1)\ngenerator =')),
     (

@@ -75,6 +75,7 @@ IntSlider()
 ---
 jupyter:
   source_hidden: true
+  outputs_hidden: true
 tags: [solution]
 ---
 from matplotlib import pyplot
@@ -128,7 +129,7 @@ def test_the_notebook_is_executed_and_normal(built: Pair):
     assert widget.outputs[0].data == {"text/plain": "IntSlider(value=0)"}
     assert set(figure.outputs[0].data) == {"image/png", "text/plain"}
     assert [cell.execution_count for cell in (where, error, widget, figure)] == [1, 2, 3, 4]
-    assert figure.metadata == {"jupyter": {"source_hidden": True}, "tags": ["solution"]}
+    assert figure.metadata == {"jupyter": {"source_hidden": True, "outputs_hidden": True}, "tags": ["solution"]}
     assert notebook.metadata == NOTEBOOK_METADATA
 
 

@@ -665,6 +665,45 @@ def test_faulty_exercises_are_refused(changes: dict[str, Any]) -> None:
         function_exercise(**changes)
 
 
+def test_a_mistake_has_a_key_of_its_own() -> None:
+    assert Mistake("You went uphill, I'd say!", 3).key == "you-went-uphill-i-d-say"
+    assert Mistake("You went up.", 3, key="uphill").key == "uphill"
+    for key in ("up hill", "up\thill", "up:hill"):
+        with pytest.raises(ValueError, match="key: got"):
+            Mistake("You went uphill.", 3, key=key)
+    with pytest.raises(ValueError, match="expected each once"):
+        value_exercise(0.2, Mistake("You went uphill.", 3), Mistake("You went uphill!", 4))
+
+
+@pytest.mark.parametrize(
+    ("answer", "key"),
+    [
+        (lambda x, y: -mean_rows(x, y), "opposite_sign"),
+        (lambda x, y: mean_rows(x, y) * 3, "constant_factor"),
+        (lambda x, y: None, "nothing_returned"),
+        (lambda x, y: x.reshape(-1)[:1], "other_shape"),
+        (lambda x: x, "cannot_be_called"),
+        (lambda x, y: x.undefined, "raised_AttributeError"),
+        (lambda x, y: "text", "other_type"),
+        (3, "cannot_be_called"),
+    ],
+)
+def test_what_the_engine_finds_has_a_name(answer: Any, key: str) -> None:
+    assert examine(function_exercise(mistakes=[]), answer).mistake == f"slip:{key}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "key"),
+    [(-0.2, "opposite_sign"), (20.0, "percent"), (0.205, "not_exact"), (9, "too_large"), (abs, "not_called")],
+)
+def test_what_is_off_about_a_value_has_a_name(answer: Any, key: str) -> None:
+    assert examine(value_exercise(0.2), answer).mistake == f"slip:{key}"
+
+
+def test_right_and_not_attempted_have_no_mistake() -> None:
+    assert [examine(value_exercise(0.2), answer).mistake for answer in (0.2, None)] == ["", ""]
+
+
 def test_empty_hint_is_refused() -> None:
     with pytest.raises(ValueError, match="hint"):
         Mistake("", 3)
@@ -677,9 +716,13 @@ def right_step(theta: Any, gradient: Any, learning_rate: Any) -> Any:
     return theta - learning_rate * gradient
 
 
+def uphill_step(theta: Any, gradient: Any, learning_rate: Any) -> Any:
+    return theta + learning_rate * gradient
+
+
 def test_check_prints_once_and_returns_a_quiet_result(capsys: pytest.CaptureFixture[str]) -> None:
     result = check(STEP, right_step)
-    assert capsys.readouterr().out == f"{STEP}: correct.\n"
+    assert capsys.readouterr().out == f"✓ {STEP}: correct.\n"
     assert isinstance(result, CheckResult)
     result._ipython_display_()
     assert capsys.readouterr().out == ""
@@ -716,19 +759,32 @@ def test_progress(own_progress: Path, capsys: pytest.CaptureFixture[str]) -> Non
     check(STEP)
     assert not own_progress.exists()
     check(STEP, right_step, solution=True)
+    check(STEP, uphill_step, solution=True)
+    check(STEP, uphill_step, counted=False)
     assert not own_progress.exists()
-    check(STEP, lambda a, b, c: a)
-    check(STEP, lambda a, b, c: b)
+    check(STEP, uphill_step)
+    check(STEP, uphill_step)
+    check(STEP, lambda a, b, c: -c * b)
+    check(STEP, lambda a, b, c: 1 / 0)
+    check(STEP, uphill_step)
     check(STEP, right_step)
     check(STEP, lambda a, b, c: a)
     lines = own_progress.read_text(encoding="utf-8").splitlines()
-    assert [line.split("\t")[1:] for line in lines] == [[STEP, "tried"], [STEP, "solved"]]
+    assert [line.split("\t")[1:] for line in lines] == [
+        [STEP, "tried", "mistake:you-went-uphill-the-gradient-points-to"],
+        [STEP, "tried", "mistake:you-returned-the-step-not-the-point"],
+        [STEP, "tried", "slip:raised_ZeroDivisionError"],
+        [STEP, "tried", "mistake:you-went-uphill-the-gradient-points-to"],
+        [STEP, "solved"],
+    ]
     assert all(len(line.split("\t")[0]) == len("2026-01-31 12:00:00") for line in lines)
     capsys.readouterr()
     check.summary()
     out = capsys.readouterr().out
     assert "Chapter 04" in out
     assert "solved     gradient_descent_step" in out
+    hints = '"You went uphill: the gradient points to where the …" ×2; "You returned the step, not the point …" ×1'
+    assert f"met gradient_descent_step: {hints}; raised ZeroDivisionError ×1" in " ".join(out.split())
     assert f"In all: 1 of {len(EXERCISES)} exercises solved" in out
 
 

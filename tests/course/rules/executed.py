@@ -99,9 +99,9 @@ def no_progress_bars(chapter: Chapter) -> list[str]:
 
 @rule
 def clean_cell_metadata(chapter: Chapter) -> list[str]:
-    """Cells have tags and `source_hidden` as metadata and nothing else, above all no timing."""
+    """Cells have tags and what is folded as metadata and nothing else, above all no timing."""
     return [
-        chapter.at(index, f"has the metadata {sorted(cell.metadata)}; only tags and source_hidden are kept: build it")
+        chapter.at(index, f"has the metadata {sorted(cell.metadata)}; only tags and what is folded are kept: build it")
         for index, cell in enumerate(chapter.cells)
         if dict(cell.metadata) != cell_metadata(cell.metadata)
     ]

@@ -17,7 +17,9 @@ from tools.chapter import (
     output_texts,
     tags,
 )
+from tools.twins import HIDDEN
 
+FIRST_LINE = "# The course's own solution: open it after your own attempt."
 KINDS = {"predict": 1, "code": 2, "open": 1}  # how many a chapter has at least
 
 
@@ -121,19 +123,25 @@ def predict_exercises(chapter: Chapter) -> list[str]:
 
 @rule
 def solutions_hidden(chapter: Chapter) -> list[str]:
-    """Solutions are collapsed."""
-    return [
-        chapter.at(index, "a solution that is not collapsed; add `jupyter: source_hidden: true` to its metadata")
-        for index, cell in chapter.code_cells("solution")
-        if not cell.metadata.get("jupyter", {}).get("source_hidden")
-    ]
+    """Solutions are folded with their outputs, and what is seen of a folded one gives nothing away."""
+    found = []
+    for index, cell in chapter.code_cells("solution"):
+        flags = cell.metadata.get("jupyter", {})
+        if not all(flags.get(flag) for flag in HIDDEN):
+            found.append(chapter.at(index, f"a solution that is not folded; its metadata needs {', '.join(HIDDEN)}"))
+        if not cell.source.startswith(FIRST_LINE + "\n"):
+            found.append(chapter.at(index, f"the first line of a folded cell is seen; it must be {FIRST_LINE!r}"))
+        # JupyterLab unfolds the outputs of a cell that is run: what it shows must fold itself.
+        if not all(output.get("data", {}).get("text/html", "").startswith("<details") for output in cell.outputs):
+            found.append(chapter.at(index, "a solution shows more than its check, which alone folds itself"))
+    return found
 
 
 @rule
 def answers_as_meant(chapter: Chapter) -> list[str]:
     """As committed, checks say "not attempted yet" and solutions "correct": `check` itself never raises."""
     found = []
-    for tag, verdict in (("check", "not attempted yet"), ("solution", "correct.")):
+    for tag, verdict in (("check", "not attempted yet"), ("solution", "the course's own solution: correct.")):
         for index, cell in chapter.code_cells(tag):
             shown = "\n".join(output_texts(cell))
             for name in (first_argument(call) for call in _checked(chapter, index)):
@@ -144,10 +152,7 @@ def answers_as_meant(chapter: Chapter) -> list[str]:
 
 @rule
 def exercise_cells_in_exercises(chapter: Chapter) -> list[str]:
-    """Cells tagged stub, check or solution stand in an exercise that is not open; only its solutions say solution=True.
-
-    Elsewhere solution=True is a demonstration of a check, which is not to count as the learner's.
-    """
+    """Cells tagged stub, check or solution stand in an exercise that is not open; only solutions say solution=True."""
     inside = {index for exercise in chapter.exercises if exercise.kind != "open" for index in exercise.code_cells}
     found = [
         chapter.at(index, f"tagged {tag}, but not in an exercise to predict or to code")
@@ -155,10 +160,11 @@ def exercise_cells_in_exercises(chapter: Chapter) -> list[str]:
         for index, _ in chapter.code_cells(tag)
         if index not in inside
     ]
-    for block in chapter.section_blocks("Exercises", True):
-        calls_solution = any(is_solution_call(call) for call in _checked(chapter, block.cell))
-        if calls_solution and "solution" not in tags(chapter.cells[block.cell]):
-            found.append(chapter.at(block.cell, "solution=True outside a cell tagged solution"))
+    for index, cell in chapter.code_cells():
+        calls_solution = any(is_solution_call(call) for call in _checked(chapter, index))
+        if calls_solution and "solution" not in tags(cell):
+            what = "solution=True outside a cell tagged solution; a demonstration says counted=False"
+            found.append(chapter.at(index, what))
     return found
 
 
