@@ -19,7 +19,11 @@ SIGNS: dict[Status, str] = {"correct": "✓", "wrong": "✗", "not attempted": "
 COLOURS: dict[Status, str] = {"correct": "#008561", "wrong": "#c65700", "not attempted": "#787878"}
 FIRST_SENTENCE = re.compile(r".*?[.?!](?=\s|$)|.*")
 _BOX = "border-left: 4px solid {}; padding-left: 0.7em"
-_TEXT = "white-space: pre-wrap; margin: 0"
+# Exports have styles of their own for <pre>: other letters, and in print lines that break within words.
+_TEXT = (
+    "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; margin: 0; "
+    "font-family: var(--jp-code-font-family, monospace)"
+)
 
 
 def result_text(result: CheckResult, solution: bool = False) -> str:

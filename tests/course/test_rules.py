@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 import rules
-from example_chapter import EXERCISES, PICTURE, QUESTIONS, code, example_notebook, text, verdict, write_example
+from example_chapter import (
+    EXERCISES,
+    PICTURE,
+    QUESTIONS,
+    code,
+    example_notebook,
+    solution,
+    text,
+    verdict,
+    write_example,
+)
 from nbformat import NotebookNode
 from nbformat.v4 import new_output, new_raw_cell
 
@@ -242,7 +252,7 @@ MUTATIONS: list[tuple[str, str, Mutation]] = [
     ),
     ("answers_as_meant", "stub is solved", prints('"04.step", step)', "04.step: correct.\n")),
     ("exercise_cells_in_exercises", "elsewhere", tagged("def train", "stub")),
-    ("exercise_cells_in_exercises", "in an open one", inserted("(open)", code("1", "solution", hidden=True))),
+    ("exercise_cells_in_exercises", "in an open one", inserted("(open)", solution("1", "04.step"))),
     ("exercise_cells_in_exercises", "solution=True", replace('"04.rate", None', '"04.rate", None, solution=True')),
     (
         "exercise_cells_in_exercises",

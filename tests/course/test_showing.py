@@ -85,7 +85,8 @@ def test_words_alone_say_everything(result: CheckResult) -> None:
     assert page.words.strip() == result.message, "lines and columns as they are, and < and & as they are"
     assert page.hidden == SIGNS[result.status]
     assert 'role="status"' in result_html(result)
-    assert "white-space: pre-wrap" in result_html(result)
+    assert "white-space: pre-wrap; word-break: normal" in result_html(result)
+    assert "monospace" in result_html(result), "exports show <pre> in other letters"
     assert "<pre" in result_html(result), "where styles are stripped, lines are kept"
 
 

@@ -112,10 +112,8 @@ def _say_group(
         if members:
             say(f"    {state:<9}  {', '.join(members)}")
     for name in names:
-        counts = met.get(prefix + name, {})
-        mistakes = "; ".join(f"{_short_name(name, mistake)} ×{count}" for mistake, count in counts.items())
-        if mistakes:
-            say(f"    met        {name.partition('.')[2]}: {mistakes}")
+        for mistake, count in met.get(prefix + name, {}).items():
+            say(f"    met        {name.partition('.')[2]}: {_short_name(name, mistake)} ×{count}")
 
 
 def _short_name(name: str, mistake: str) -> str:

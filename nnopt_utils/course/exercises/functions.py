@@ -129,7 +129,7 @@ def _typical_slip(
     part = _part(exercise, outcomes, expected, first.label)
     found = diagnose(part) if part else None
     if found is None and first.kind == "type":
-        found = Slip("other_type", f"{first.message[0].upper()}{first.message[1:]}.")
+        found = Slip("another_type", f"{first.message[0].upper()}{first.message[1:]}.")
     return found
 
 
@@ -195,10 +195,10 @@ def _first_case(exercise: Exercise, outcomes: list[Outcome], differences: list[D
     wrong = [i for i, difference in enumerate(differences) if difference]
     difference = differences[wrong[0]]
     assert difference is not None
-    right = len(outcomes) - len(wrong)
-    key, start = (
-        ("right_in_some_cases", f"It is right in {right} of {len(outcomes)} cases. ") if right else ("other", "")
-    )
+    key, start = f"another_{difference.kind}", ""
+    if len(wrong) < len(outcomes):
+        key = "right_in_some_cases"
+        start = f"It is right in {len(outcomes) - len(wrong)} of {len(outcomes)} cases. "
     if _right_for_numbers_only(exercise, differences):
         key = "right_for_numbers_only"
         start = "It is right for single numbers, but not for arrays: look for `if`, max() or int(). "

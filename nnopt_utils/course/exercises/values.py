@@ -58,16 +58,16 @@ def known_wrong_value(exercise: Exercise, outcome: Outcome) -> Mistake | None:
 def _value_slip(exercise: Exercise, got: Any, expected: Any, difference: Difference) -> Slip:
     """Say what is off about a predicted value, without telling the expected one."""
     if difference.kind == "custom":
-        return Slip("other", f"{difference.message[0].upper()}{difference.message[1:]}.")
+        return Slip(f"another_{difference.kind}", f"{difference.message[0].upper()}{difference.message[1:]}.")
     if isinstance(expected, bool | np.bool_):
         if isinstance(got, bool | np.bool_):
-            return Slip("other_choice", f"It is not {got}. Think again about the task: {exercise.task}")
-        return Slip("other_type", f"Answer with True or False (no quotes); {type_text(got)} came.")
+            return Slip("another_choice", f"It is not {got}. Think again about the task: {exercise.task}")
+        return Slip("another_type", f"Answer with True or False (no quotes); {type_text(got)} came.")
     if isinstance(expected, str) and isinstance(got, str):
         return _text_slip(exercise, got, expected)
     if difference.kind != "value":
         tip = " Give the number without quotes." if isinstance(got, str) else ""
-        return Slip("other_type", f"{difference.message[0].upper()}{difference.message[1:]}.{tip}")
+        return Slip("another_type", f"{difference.message[0].upper()}{difference.message[1:]}.{tip}")
     if np.ndim(expected) == 0 and isinstance(expected, int | float | np.number) and not isinstance(got, complex):
         return _number_slip(float(got), float(expected))
     return _list_slip(exercise, got, expected)
@@ -77,7 +77,7 @@ def _text_slip(exercise: Exercise, got: str, expected: str) -> Slip:
     choices = sorted({expected, *(m.wrong for m in exercise.mistakes if isinstance(m.wrong, str))}, key=normalised)
     if len(choices) > 1 and normalised(got) not in map(normalised, choices):
         return Slip("no_choice", f"{short(got)} is none of the choices: {', '.join(map(repr, choices))}.")
-    return Slip("other_choice", f"It is not {short(got)}. Think again about the task: {exercise.task}")
+    return Slip("another_choice", f"It is not {short(got)}. Think again about the task: {exercise.task}")
 
 
 def _number_slip(got: float, expected: float) -> Slip:
@@ -98,7 +98,7 @@ def _number_slip(got: float, expected: float) -> Slip:
 
 def _list_slip(exercise: Exercise, got: Any, expected: Any) -> Slip:
     if not isinstance(expected, dict | list | tuple | np.ndarray):
-        return Slip("other_choice", f"It is not {short(got)}. Think again about the task: {exercise.task}")
+        return Slip("another_choice", f"It is not {short(got)}. Think again about the task: {exercise.task}")
     keys = list(expected) if isinstance(expected, dict) else list(range(len(expected)))
     rtol, atol = exercise.rtol, exercise.atol
     wrong = [key for key in keys if compare(got[key], expected[key], rtol=rtol, atol=atol, lenient=True)]
