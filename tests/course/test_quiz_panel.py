@@ -164,8 +164,8 @@ def test_every_question_can_be_clicked_through(name: str) -> None:
         assert text in repr(asked)
 
 
-def test_in_a_kernel_each_call_shows_once() -> None:
-    """In a real kernel: several calls in a cell, none of them last, the letter's quotes forgotten, one click."""
+def test_in_a_kernel_each_call_shows_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a real kernel: several calls in a cell, none of them last, the letter's quotes forgotten."""
     cells = [
         "from nnopt_utils.course import quiz\nb = [0.1, 0.2]",
         'quiz("04.1")\nquiz("04.2", b)\nx = 1',
@@ -173,6 +173,8 @@ def test_in_a_kernel_each_call_shows_once() -> None:
         'first = quiz("04.1", answer=c)\nassert first',
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+    monkeypatch.setenv("PYTHONPATH", str(Path(panel.__file__).parents[3]))
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     assert notebook.cells[0].outputs == []
     shown = [[output.data for output in cell.outputs] for cell in notebook.cells[1:]]

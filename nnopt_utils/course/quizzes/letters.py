@@ -49,6 +49,12 @@ def quote_letters(tree: ast.AST, names: Mapping[str, Any]) -> None:
     Args:
         tree: the cell.
         names: what the session's names stand for. One that is a text, or that the cell itself binds, is left alone.
+
+    Example:
+        >>> cell = ast.parse('quiz("04.1", b)')
+        >>> quote_letters(cell, {"b": [0.1, 0.2]})
+        >>> ast.unparse(cell)
+        "quiz('04.1', 'b')"
     """
     bound = set(_bound(tree))
     for call in _quiz_calls(tree):

@@ -20,6 +20,16 @@ class Question:
         text: the question.
         options: letter → (text of the option, explanation said when it is chosen).
         answer: the letter of the right option.
+
+    Raises:
+        ValueError: if the name, a text, the letters of the options or the answer are not of this form.
+
+    Example:
+        >>> options = {"a": ("0.5", "1 - 0.5 * 10 = -4: the error grows."), "b": ("0.15", "It lies below 2/L.")}
+        >>> print(Question(name="04.9", text="L = 10. Which rate is small enough?", options=options, answer="b"))
+        Question 04.9: L = 10. Which rate is small enough?
+          a)  0.5
+          b)  0.15
     """
 
     name: str
@@ -52,7 +62,17 @@ class Question:
 
 
 def mark(question: Question, answer: Any) -> CheckResult:
-    """Mark an answer; the message has the explanation of the chosen option. Nothing is printed."""
+    """Mark an answer; the message has the explanation of the chosen option. Nothing is printed.
+
+    Args:
+        question: the question.
+        answer: a letter, or the text of an option; anything else is no attempt.
+
+    Example:
+        >>> options = {"a": ("0.5", "The error grows."), "b": ("0.15", "It lies below 2/L.")}
+        >>> mark(Question(name="04.9", text="Which rate?", options=options, answer="b"), "B)").message
+        'b) is correct. It lies below 2/L.'
+    """
     if answer is None or answer is Ellipsis:
         return CheckResult(question.name, "not attempted", f"Answer with a letter: {question.in_code()}.")
     letter = chosen(question, answer)
