@@ -98,7 +98,7 @@ def example_cells() -> list[NotebookNode]:
         text("### Exercise 04.4 (open): Your own\n\nA good answer says why."),
         text("## Summary\n\nIt falls."),
         text("## Quiz"),
-        *[code(f'quiz("04.{k}")', prints="a) b)\n") for k in (1, 2, 3)],
+        *[code(f'quiz("04.{k}")', prints=f"Question 04.{k}: Why?\n  a) b)\n") for k in (1, 2, 3)],
         text(
             "## References\n\n- A, [title](https://example.org/a).\n- B, https://example.org/b\n"
             "- C, [title](https://example.org/c)."

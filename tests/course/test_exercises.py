@@ -179,3 +179,21 @@ def test_every_option_has_its_own_explanation(question: Question, capsys: pytest
         assert explanation in result.message
         assert "$" not in text + explanation + question.text, "texts are printed plainly: no LaTeX"
     assert capsys.readouterr().out
+
+
+def test_no_length_gives_the_answer_away() -> None:
+    """Whoever takes the longest option is always wrong or has chosen between equals; the shortest is no rule either."""
+    shortest = 0
+    for question in QUESTIONS.values():
+        right = len(question.options[question.answer][0])
+        wrong = [len(text) for letter, (text, _) in question.options.items() if letter != question.answer]
+        assert right <= max(wrong), f"{question.name}: the right option is the longest one"
+        assert right >= max(wrong) / 2, f"{question.name}: the right option is far shorter than the longest one"
+        shortest += right < min(wrong)
+    assert shortest <= len(QUESTIONS) / 2
+
+
+def test_right_letters_are_spread() -> None:
+    for letter in "abc":
+        share = sum(question.answer == letter for question in QUESTIONS.values()) / len(QUESTIONS)
+        assert 0.25 <= share <= 0.42, f"{letter} is right in {share:.0%} of the questions"

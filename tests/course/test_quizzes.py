@@ -1,4 +1,4 @@
-"""The engine of the quizzes."""
+"""Questions and how they are marked; `quiz` where there is no page to click on."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnopt_utils.course import check, quizzes
+from nnopt_utils.course import check
 from nnopt_utils.course.exercises import checker
 from nnopt_utils.course.progress import PROGRESS, Progress
-from nnopt_utils.course.quizzes import QUESTIONS, Question, quiz
+from nnopt_utils.course.quizzes import QUESTIONS, Question, asking, quiz
 
 FIRST = Question(
     name="04.1",
@@ -39,7 +39,7 @@ class FakeQuestions(dict[str, Question]):
 
 @pytest.fixture(autouse=True)
 def own_questions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for module in (quizzes, checker):
+    for module in (asking, checker):
         monkeypatch.setattr(module, "QUESTIONS", FakeQuestions({"04.1": FIRST}))
     monkeypatch.setenv("NNOPT_PROGRESS", str(tmp_path / "progress.tsv"))
     monkeypatch.setattr(PROGRESS, "_session", {})
@@ -55,14 +55,14 @@ def test_question_without_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
         "  b)  0.15\n"
         "  c)  Depends\n"
         "\n"
-        'Answer with a letter: quiz("04.1", "a").\n'
+        '○ Answer with a letter: quiz("04.1", "b").\n'
     )
 
 
 @pytest.mark.parametrize("answer", ["b", "B", " b) ", "(b)", "0.15"])
 def test_right_answer(answer: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert quiz("04.1", answer)
-    assert capsys.readouterr().out.endswith("\nb) is correct. It lies below 2/L.\n")
+    assert capsys.readouterr().out.endswith("\n✓ b) is correct. It lies below 2/L.\n")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,7 @@ def test_progress_and_summary(capsys: pytest.CaptureFixture[str]) -> None:
     assert Progress().states() == {}
     quiz("04.1", "a")
     assert Progress().states() == {"quiz 04.1": "tried"}
+    assert Progress().mistakes() == {"quiz 04.1": {"option:a": 1}}
     quiz("04.1", "b")
     assert Progress().states() == {"quiz 04.1": "solved"}
     capsys.readouterr()
@@ -122,9 +123,9 @@ def test_progress_and_summary(capsys: pytest.CaptureFixture[str]) -> None:
 def test_faulty_questions_are_refused(changes: dict[str, Any]) -> None:
     arguments = {"name": "04.1", "text": "What?", "options": dict(FIRST.options), "answer": "b"}
     with pytest.raises(ValueError):
-        Question(**{**arguments, **changes})  # type: ignore[arg-type]
+        Question(**{**arguments, **changes})
 
 
 def test_registered_questions_are_found_in_the_package() -> None:
-    folders = Path(quizzes.__file__).parent.glob("ch*/questions.py")
+    folders = Path(checker.__file__).parents[1].glob("ch*/questions.py")
     assert QUESTIONS.chapters() == sorted(path.parent.name[2:4] for path in folders)

@@ -275,6 +275,10 @@ MUTATIONS: list[tuple[str, str, Mutation]] = [
     ),
     ("quiz_questions", "two", without('quiz("04.2")')),
     ("quiz_questions", "elsewhere", replace("generator =", 'quiz("04.1")\ngenerator =')),
+    ("quiz_shown", "nothing", prints('quiz("04.2")', "")),
+    ("quiz_shown", "another", prints('quiz("04.2")', "Question 04.1: Why?\n")),
+    ("quiz_shown", "answered", replace('quiz("04.2")', 'quiz("04.2", "b")')),
+    ("quiz_shown", "answered by name", replace('quiz("04.2")', 'quiz("04.2", answer="b")')),
 ]
 
 # Where one thing breaks two rules, the second is named here.
@@ -285,6 +289,9 @@ TOO = {
     # The check in the solution is another exercise's, and so is what it prints.
     ("code_exercises", "other check"): {"answers_as_meant"},
     ("predict_exercises", "other check"): {"answers_as_meant"},
+    # A question that is not where it should be is not shown there, either.
+    ("quiz_questions", "unknown"): {"quiz_shown"},
+    ("quiz_questions", "elsewhere"): {"quiz_shown"},
 }
 
 

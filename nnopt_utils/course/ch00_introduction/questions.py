@@ -8,15 +8,15 @@ QUESTIONS = [
         text="Ten classes. After an hour of training the loss is 2.303 and does not move. What was learned?",
         options={
             "a": (
-                "Nothing: ln 10 = 2.303 is the loss of giving every class the same probability",
+                "Nothing: ln 10 = 2.303 is the loss of ten equal probabilities",
                 "Whoever guesses blindly among ten has this loss. Look at the scale of the inputs and at the rate.",
             ),
             "b": (
-                "A little: an untrained network has a much higher loss",
+                "A little: an untrained network starts with a much higher loss than 2.303",
                 "It may have one at its first step, but evenly spread probabilities alone already give ln 10.",
             ),
             "c": (
-                "Much: a loss near 2 is about as good as it gets",
+                "Much: a loss near 2 is about as good as it gets with ten classes",
                 "The network of this chapter gets below 0.15 within seconds.",
             ),
         },
@@ -31,11 +31,11 @@ QUESTIONS = [
                 "True for these two networks. Train both again with other seeds, and the order may turn round.",
             ),
             "b": (
-                "One cannot tell",
+                "One cannot tell: 0.2 points may be chance",
                 "The standard error of one such accuracy is 0.17 points, and seeds add about as much again.",
             ),
             "c": (
-                "A's: B is probably overfitted",
+                "A's: B has probably overfitted the training images",
                 "Nothing in these two numbers speaks of overfitting: there is no training accuracy to compare with.",
             ),
         },
@@ -54,7 +54,7 @@ QUESTIONS = [
                 "The best of twenty is partly the luckiest of twenty on these images, and no unseen data are left.",
             ),
             "c": (
-                "On the validation set",
+                "On the validation set: held back for such choices",
                 "It was not trained on, and the test set stays unseen for the one number at the end.",
             ),
         },
@@ -81,15 +81,15 @@ QUESTIONS = [
         text="'Our optimizer is better: it reached 98 % where the old one reached 97 %.' What do you ask first?",
         options={
             "a": (
-                "What did each of the two runs cost, in operations and in tries?",
+                "What did each run cost, in operations and in tries?",
                 "Without a budget 'best' has no meaning: one may have had ten times the steps, or of the tuning.",
             ),
             "b": (
-                "Which brand of computer was used?",
+                "Which brand of computer was each of the two trained on?",
                 "That changes the seconds, hardly the accuracy. Operations can be compared across computers.",
             ),
             "c": (
-                "Was the loss really falling at every step?",
+                "Was the training loss falling at every single step of both runs?",
                 "It need not: with mini-batches it goes up and down, and still falls in the long run.",
             ),
         },

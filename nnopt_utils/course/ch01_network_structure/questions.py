@@ -29,11 +29,11 @@ QUESTIONS = [
         text="You stack 50 layers without an activation function. What can this network compute that one layer cannot?",
         options={
             "a": (
-                "Curved decision boundaries",
+                "Curved decision boundaries, where one layer has straight ones",
                 "Each layer maps straight lines to straight lines; fifty in a row still do.",
             ),
             "b": (
-                "Anything, if the layers are wide enough",
+                "Any function at all, if the layers are wide enough",
                 "Universal approximation needs an activation that is not a polynomial. Width alone adds nothing here.",
             ),
             "c": (
@@ -48,15 +48,15 @@ QUESTIONS = [
         text="All weights of a layer start at the same value, 0.3. What happens in training?",
         options={
             "a": (
-                "All units of the layer stay equal: it works like a single unit",
+                "All its units stay equal: it works like a single unit",
                 "Equal units get equal gradients. Only different starting weights tell them apart.",
             ),
             "b": (
-                "Nothing: the gradient is zero",
+                "Nothing is learned: the gradient of equal weights is zero",
                 "That is so for zeros with tanh or ReLU. With 0.3 the units do learn, all of them the same thing.",
             ),
             "c": (
-                "The noise of the mini-batches makes them different",
+                "The noise of the mini-batches makes the units different",
                 "All units see the same batch, so the noise is the same for all of them, too.",
             ),
         },
@@ -75,7 +75,7 @@ QUESTIONS = [
                 "fan-in · std² · ½ = ½. After 20 layers about a millionth is left; He's 2/fan-in makes up for it.",
             ),
             "c": (
-                "explodes, because 512 terms are added up",
+                "explodes, because 512 terms are added up in each unit",
                 "512 terms of variance 1/512 add up to variance 1; then ReLU takes half of it.",
             ),
         },
@@ -86,11 +86,11 @@ QUESTIONS = [
         text="What does the universal approximation theorem promise?",
         options={
             "a": (
-                "One hidden layer can come as close as you like to a continuous function on a bounded region",
+                "One hidden layer can come as close as you like to a continuous function on [0, 1]ⁿ",
                 "Such weights exist. How many units, how to find them, and what happens outside, it does not say.",
             ),
             "b": (
-                "Training a wide enough network always reaches that accuracy",
+                "Gradient descent on a wide enough network comes as close as you like to a continuous function",
                 "The theorem speaks about the existence of weights, not about gradient descent finding them.",
             ),
             "c": (

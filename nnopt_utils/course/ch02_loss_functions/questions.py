@@ -25,15 +25,15 @@ QUESTIONS = [
         text="A classifier with 10 classes starts training with a cross-entropy of 2.30. What does that tell you?",
         options={
             "a": (
-                "It gives every class about the same probability: ln 10 = 2.30",
+                "It gives all classes about equal probability",
                 "−ln(1/10) = ln 10. It is the first thing to check in a new run.",
             ),
             "b": (
-                "It already gets 23 % of the images right",
+                "It already classifies 23 % of the images correctly",
                 "The loss is no percentage. A uniform guess is right in 10 % of the cases.",
             ),
             "c": (
-                "The loss has a bug: it must start at 1",
+                "The loss has a bug: a cross-entropy must start near 1",
                 "There is nothing special about 1 with natural logarithms.",
             ),
         },
@@ -45,12 +45,15 @@ QUESTIONS = [
         "happens?",
         options={
             "a": (
-                "Nothing: softmax of a softmax is the same",
+                "Nothing: a softmax of a softmax gives the same probabilities again",
                 "Probabilities lie in [0, 1], so the second softmax is nearly uniform whatever the first said.",
             ),
-            "b": ("An error message", "The shapes fit and every number is legal: nothing complains."),
+            "b": (
+                "An error message: the loss finds no logits",
+                "The shapes fit and every number is legal: nothing complains.",
+            ),
             "c": (
-                "The network trains badly, and with 10 classes the loss cannot fall below 1.46",
+                "Training suffers: with 10 classes the loss stays above 1.46",
                 "Even the perfect answer (1, 0, …, 0) becomes e/(e + 9) = 0.23, and −ln 0.23 = 1.46.",
             ),
         },
@@ -61,15 +64,19 @@ QUESTIONS = [
         text="A sigmoid unit says p = 0.9999 and the target is 0. How large are the gradients with respect to "
         "its logit?",
         options={
-            "a": ("Both near 1", "The squared error's gradient has the factor p(1 − p), the slope of the sigmoid."),
+            "a": (
+                "Both near 1: p is wrong by 0.9999",
+                "The squared error's gradient has the factor p(1 − p), the slope of the sigmoid.",
+            ),
             "b": (
                 "Cross-entropy: near 1; squared error: near 0.0002",
                 "p − y = 0.9999 against 2(p − y)·p(1 − p) = 0.0002: the squared error hardly notices its worst "
                 "mistake.",
             ),
             "c": (
-                "Cross-entropy: infinite; squared error: near 1",
-                "−1/(1 − p) is large, but it is the derivative by p. The logit's is p − y.",
+                "Cross-entropy: near 10,000; squared error: near 2",
+                "These are the derivatives by p: 1/(1 − p) and 2(p − y). Those by the logit have the factor "
+                "p(1 − p), too.",
             ),
         },
         answer="b",
@@ -81,15 +88,18 @@ QUESTIONS = [
         "B. What follows?",
         options={
             "a": (
-                "Nothing about the functions: scaling one layer up and the next down changes the slice, not the "
-                "network",
-                "First scale each direction to the weights it moves (filter normalisation), then compare.",
+                "Nothing yet: rescaled layers change the slice, not the function",
+                "One layer scaled up and the next down is the same network, and another slice. First scale each "
+                "direction to the weights it moves (filter normalisation), then compare.",
             ),
             "b": (
-                "A will do worse on new data",
+                "A will do worse on new data: sharp minima generalise badly",
                 "The same network can be written with any sharpness along such a slice.",
             ),
-            "c": ("A is not at a minimum", "A rise on all sides is what a minimum looks like."),
+            "c": (
+                "A is not at a minimum, or its loss would not rise so much faster",
+                "A rise on all sides is what a minimum looks like.",
+            ),
         },
         answer="a",
     ),

@@ -8,11 +8,11 @@ QUESTIONS = [
         text="Why does backpropagation multiply the chain rule from the loss backwards, not from the input forwards?",
         options={
             "a": (
-                "The result differs: only backwards is it the gradient",
+                "The result differs: only multiplied backwards is it the gradient",
                 "The product of the local derivatives is the same in any order. What differs is the cost.",
             ),
             "b": (
-                "The loss is one number, so each step is a vector times a matrix",
+                "The loss is one number: each step is a vector times a matrix",
                 "Forwards one carries a matrix with a row for every input or parameter; backwards only a vector.",
             ),
             "c": (
@@ -27,15 +27,15 @@ QUESTIONS = [
         text="A hidden unit's pre-activation feeds 10 units of the next layer. How do their messages combine?",
         options={
             "a": (
-                "They are added, each times its weight; then the sum is multiplied by φ'(z)",
+                "Each times its weight, added; the sum times φ'(z)",
                 "A small change of the unit reaches the loss on 10 paths, and small changes add up.",
             ),
             "b": (
-                "They are multiplied",
+                "Each times its weight, multiplied; the product times φ'(z)",
                 "Derivatives multiply along one path. Different paths add.",
             ),
             "c": (
-                "The largest one counts",
+                "The largest one counts, times its weight and φ'(z)",
                 "That would be so if the next layer took a maximum. It takes a sum.",
             ),
         },
@@ -54,8 +54,9 @@ QUESTIONS = [
                 "That error is h² J'''/6: it shrinks with h.",
             ),
             "c": (
-                "Rounding: J(θ+h) and J(θ−h) agree in almost all digits, and their difference keeps few",
-                "The rounding error is about ε|J|/h. With h = 1e-12 hardly four digits are left.",
+                "Rounding: the difference J(θ+h) − J(θ−h) has few digits left",
+                "The two agree in almost all digits. The rounding error is about ε|J|/h. With h = 1e-12 hardly four "
+                "digits are left.",
             ),
         },
         answer="c",
@@ -65,15 +66,15 @@ QUESTIONS = [
         text="You double the batch size. What else doubles?",
         options={
             "a": (
-                "The memory for the gradient",
-                "The gradient has one number for each parameter, whatever the batch.",
+                "The memory for the parameters, and that for their gradient",
+                "Each of the two is one number for each parameter, whatever the batch.",
             ),
             "b": (
-                "The memory for activations that wait for the backward pass",
+                "The memory for activations kept for the backward pass",
                 "Backpropagation keeps z and a of every layer for every sample of the batch.",
             ),
             "c": (
-                "The ratio of backward to forward operations",
+                "The ratio of backward to forward operations in a training step",
                 "Both double, so that their ratio stays.",
             ),
         },
@@ -84,11 +85,11 @@ QUESTIONS = [
         text="A network of 20 sigmoid layers with well-scaled weights hardly learns. Why?",
         options={
             "a": (
-                "The first layers' gradient is tiny: each layer multiplies δ by φ' ≤ ¼",
+                "Each layer multiplies δ by φ' ≤ ¼: little reaches the first",
                 "The loss depends on the first layers through 20 such factors: about 1e-12 is left.",
             ),
             "b": (
-                "Backpropagation becomes inaccurate in deep networks",
+                "Backpropagation becomes inaccurate: rounding grows from layer to layer",
                 "The gradient is computed correctly. It really is that small.",
             ),
             "c": (

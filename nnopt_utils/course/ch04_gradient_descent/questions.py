@@ -24,15 +24,15 @@ QUESTIONS = [
         text="The gradient at a point is exactly zero. What do you know?",
         options={
             "a": (
-                "It is a stationary point: a minimum, a maximum or a saddle",
+                "It is a minimum, a maximum or a saddle",
                 "The gradient alone cannot tell them apart; the curvature can.",
             ),
             "b": (
-                "It is a minimum",
+                "It is a minimum, since descent stops there",
                 "A saddle has a zero gradient too, and so has a maximum. See the section on saddles.",
             ),
             "c": (
-                "The loss is zero there",
+                "The loss is zero there: nothing is left to learn",
                 "A zero gradient says that J is flat there, not how high it is.",
             ),
         },
@@ -59,7 +59,7 @@ QUESTIONS = [
         text="A framework trains with SGD(nesterov=True). At which point does it take its gradients?",
         options={
             "a": (
-                "At a look-ahead point that it computes for each gradient",
+                "At a look-ahead point that it computes from the weights each time",
                 "That is the textbook's form. Frameworks store the look-ahead point itself as the weights.",
             ),
             "b": (
@@ -67,7 +67,7 @@ QUESTIONS = [
                 "A gradient from older weights would be stale; no framework does it on purpose.",
             ),
             "c": (
-                "At the weights it stores, which are the textbook's look-ahead point",
+                "At its stored weights: they are the textbook's look-ahead point",
                 "They changed variables so that the stored weights are the point where the gradient is taken.",
             ),
         },
@@ -78,15 +78,15 @@ QUESTIONS = [
         text="Full-batch gradient descent on a network, η = 0.2. The sharpness has risen to 10 and stays there. Why?",
         options={
             "a": (
-                "2/η = 10: there the steps begin to oscillate, and that keeps the sharpness from growing further",
+                "10 is 2/η: oscillating steps keep it from growing further",
                 "The edge of stability (Cohen et al. 2021): the loss rises in some steps, yet falls over many.",
             ),
             "b": (
-                "10 is the number of classes",
+                "10 is the number of classes, which bounds the sharpness of the loss",
                 "The same happens with other numbers of classes; change η and the level moves.",
             ),
             "c": (
-                "The network has reached a minimum",
+                "The network has reached a minimum, where nothing changes any more",
                 "The loss goes on falling for thousands of steps; at a minimum it would not.",
             ),
         },

@@ -11,7 +11,10 @@ QUESTIONS = [
         ),
         options={
             "a": ("It halves", "Halved is the typical distance, √(E θ²). Its square falls by the factor itself."),
-            "b": ("It becomes zero", "Only the full batch has no noise. Any smaller one leaves a floor."),
+            "b": (
+                "It becomes zero in the long run",
+                "Only the full batch has no noise. Any smaller one leaves a floor.",
+            ),
             "c": (
                 "It falls to a quarter",
                 "The variance of the gradient is ∝ 1/B, and the floor η σ² / (λ (2 − ηλ)) is proportional to it.",
@@ -24,15 +27,15 @@ QUESTIONS = [
         text="You double the batch size and train for the same number of epochs with the same rate. What else changes?",
         options={
             "a": (
-                "The number of steps halves, and so does the distance that training can cover",
+                "Half the steps: training can cover half the distance",
                 "The gradient is a mean: it did not get longer. The linear scaling rule doubles the rate for this.",
             ),
             "b": (
-                "Nothing: an epoch is an epoch",
+                "Nothing: an epoch shows the network the same samples",
                 "An epoch has n/B steps. Twice the batch is half the steps, each about as long as before.",
             ),
             "c": (
-                "The gradient is twice as long",
+                "The gradient: with twice the samples it is twice as long",
                 "It would be with a sum over the batch. All losses here are means over the samples.",
             ),
         },
@@ -43,7 +46,7 @@ QUESTIONS = [
         text="The rate is cut to a tenth while momentum is 0.9. How long is the next step of Keras's SGD?",
         options={
             "a": (
-                "A tenth of the one before",
+                "A tenth of the one before, like the rate",
                 "So it is in PyTorch, where the rate multiplies the whole velocity after the sum.",
             ),
             "b": (

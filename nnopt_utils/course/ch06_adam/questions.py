@@ -12,11 +12,11 @@ QUESTIONS = [
                 "In m̂/√v̂ the factor cancels, up to ε. Gradient descent takes a step 1000 times as long.",
             ),
             "b": (
-                "With both the rate, divided by 1000",
+                "With both Adam and gradient descent the rate, divided by 1000",
                 "In Adam the factor is in m̂ and in √v̂: it cancels, and a smaller rate would slow the run down.",
             ),
             "c": (
-                "With Adam the rate, divided by √1000",
+                "With Adam the rate, divided by √1000; with gradient descent, by 1000",
                 "v̂ grows by 1000², and its root by 1000, as much as m̂. Nothing is left over.",
             ),
         },
@@ -27,15 +27,15 @@ QUESTIONS = [
         text="Why does Adam divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ?",
         options={
             "a": (
-                "To make the learning rate fall over time",
+                "To make the learning rate fall over time, as the convergence proof asks",
                 "Both factors rise to 1 and stay there: after a few thousand steps they change nothing.",
             ),
             "b": (
-                "To keep v from becoming zero",
+                "To keep v from becoming zero, and the quotient from exploding",
                 "Where all gradients were zero, v stays zero, corrected or not. That is what ε is for.",
             ),
             "c": (
-                "Both start at zero, so that at step t their weights add up to 1 − βᵗ only",
+                "Both start at zero: at step t their weights sum to 1 − βᵗ",
                 "The quotient turns such a sum into an average. Without it, the first steps are too long.",
             ),
         },
@@ -46,7 +46,7 @@ QUESTIONS = [
         text="A weight has very large gradients. Which of these shrinks it as fast as every other weight?",
         options={
             "a": (
-                "Adam with an L2 penalty in the loss",
+                "Adam with an L2 penalty ½λ‖θ‖² in the loss",
                 "The penalty's gradient is divided by √v̂ as well, and v̂ is large here: it hardly shrinks.",
             ),
             "b": (
@@ -54,7 +54,7 @@ QUESTIONS = [
                 "The decay is not part of the gradient, so nothing divides it: all weights shrink at the same rate.",
             ),
             "c": (
-                "A larger ε",
+                "Adam with a larger ε",
                 "ε changes how long steps are where gradients are small. It pulls no weight to zero.",
             ),
         },
@@ -65,16 +65,17 @@ QUESTIONS = [
         text="In the example of Reddi et al. Adam walks to the worst point. What is the reason?",
         options={
             "a": (
-                "The learning rate is too large",
+                "The learning rate is too large: a smaller one ends at the best point",
                 "The rate falls like 1/√t, and a smaller base rate takes longer to end at the same point.",
             ),
             "b": (
-                "The function is not convex",
+                "The function is not convex: Adam is caught in a local minimum",
                 "It is linear at every step, hence convex. That is why the example matters.",
             ),
             "c": (
-                "v forgets: the rare large gradient is divided by its own size, the many small ones are not",
-                "After the division the large gradient counts for less than the two small ones against it.",
+                "v forgets: the rare large gradient is divided by its own size",
+                "The small ones are not. After the division the large gradient counts for less than the two small ones "
+                "against it.",
             ),
         },
         answer="c",

@@ -8,15 +8,16 @@ QUESTIONS = [
         text="Keras prints accuracy 0.912 and val_accuracy 0.951 after the first epoch. Why is the second higher?",
         options={
             "a": (
-                "The validation digits happen to be easier",
+                "The validation digits happen to be easier than the training digits",
                 "That would not explain four points, and it happens in the first epoch with any split.",
             ),
             "b": (
-                "The first is a mean over the epoch, most of it with worse weights; the second is taken at its end",
-                "Evaluate the training set after the epoch, and you get about the validation accuracy, or more.",
+                "The first is averaged over the epoch, the second taken at its end",
+                "Most of the epoch had worse weights. Evaluate the training set after it, and you get about the "
+                "validation accuracy, or more.",
             ),
             "c": (
-                "The network is underfitted",
+                "The network is underfitted: it has learned too little in one epoch",
                 "Under- and overfitting are read from two numbers at the same weights. These are not.",
             ),
         },
@@ -35,7 +36,7 @@ QUESTIONS = [
                 "That takes the outputs for probabilities, clips them to between 1e-7 and 1, and learning suffers.",
             ),
             "c": (
-                "Both: Keras sees that there is no softmax",
+                "Both of these: Keras sees that the softmax is missing",
                 "It finds the logits under a softmax that is there. It does not miss one that is not.",
             ),
         },
@@ -46,16 +47,17 @@ QUESTIONS = [
         text="From equal weights and batches, our and Keras's losses agree to 1e-6 for 200 steps. What does that show?",
         options={
             "a": (
-                "That both implementations are right",
+                "That both implementations are right: two cannot be wrong alike",
                 "Both could share a mistake. It shows that they compute the same, which is not the same.",
             ),
             "b": (
-                "That they stay as close for ten epochs",
+                "That they stay within 1e-6 of each other for ten epochs",
                 "Differences of rounding grow. After some epochs the two are different networks, equally good.",
             ),
             "c": (
-                "That forward pass, loss, gradient and optimizer are the same formulas, up to rounding",
-                "Another ε in Adam alone is seen within a few steps: Figure 07.3.",
+                "That both compute the same formulas, up to rounding",
+                "Those of forward pass, loss, gradient and optimizer. Another ε in Adam alone is seen within a few "
+                "steps: Figure 07.3.",
             ),
         },
         answer="c",
@@ -65,15 +67,15 @@ QUESTIONS = [
         text="A step of 784-64-64-10 at batch 32 takes NumPy 0.2 ms and Keras's fit 1 ms. Where do the 0.8 ms go?",
         options={
             "a": (
-                "Into slower matrix products",
+                "Into slower matrix products: TensorFlow's use only one core",
                 "TensorFlow's products are as fast, and use all cores. Here there is just too little to multiply.",
             ),
             "b": (
-                "Into work that each step costs whatever its size: fetching data, starting many small operations",
-                "It hardly grows with the network. So it is paid back when a step has more to compute.",
+                "Into fetching data and starting many small operations",
+                "Each step costs this whatever its size. So it is paid back when a step has more to compute.",
             ),
             "c": (
-                "Into compiling the graph",
+                "Into compiling the graph: Keras does it anew at each step",
                 "That happens once, at the first step, and takes about as long as hundreds of steps.",
             ),
         },
@@ -84,11 +86,11 @@ QUESTIONS = [
         text="You call model.fit(..., epochs=5) a second time on the same model. What happens?",
         options={
             "a": (
-                "It starts anew from fresh weights",
+                "It starts anew: fit draws fresh weights each time it is called",
                 "Only a new model has fresh weights. compile does not draw them anew either.",
             ),
             "b": (
-                "It goes on from the weights, with a new optimizer",
+                "It goes on from the weights, with a fresh state of the optimizer",
                 "Adam's averages and step counter stay, too, until the model is compiled with a new optimizer.",
             ),
             "c": (

@@ -45,8 +45,14 @@ QUESTIONS = [
         name="08.3",
         text="Optimizer A was tuned with 100 settings, B with 5. A is ahead by 0.3 percentage points. What follows?",
         options={
-            "a": ("A is better", "The best of 100 noisy results is higher than the best of 5, also if all are alike."),
-            "b": ("B is better", "It may be, but the comparison does not show it."),
+            "a": (
+                "A is better: more settings show what it can really do",
+                "The best of 100 noisy results is higher than the best of 5, also if all are alike.",
+            ),
+            "b": (
+                "B is better: it came nearly as far with 5 settings",
+                "It may be, but the comparison does not show it.",
+            ),
             "c": (
                 "Nothing yet: A had twenty times as many chances",
                 "Equal budgets first; then compare bands over seeds, on data that the choice has not seen.",
@@ -59,15 +65,15 @@ QUESTIONS = [
         text="Why does Muon treat the momentum as a matrix, and not as a list of numbers as Adam does?",
         options={
             "a": (
-                "A matrix has singular directions; Muon gives all of them about the same length",
+                "It gives all singular directions about the same length",
                 "A few large directions dominate a gradient. Entry by entry one cannot see that.",
             ),
             "b": (
-                "It saves memory: a matrix is stored in fewer numbers",
+                "It saves memory: a matrix is stored in fewer numbers than a list",
                 "That is Adafactor's idea, a row and a column. Muon stores a whole momentum.",
             ),
             "c": (
-                "It makes a step cheaper than Adam's",
+                "It makes a step cheaper than Adam's, by fewer operations an entry",
                 "Five times three matrix products a step: for small layers a step takes a good deal longer.",
             ),
         },
@@ -82,7 +88,7 @@ QUESTIONS = [
                 "θ is where gradients are taken, a point between the fast z and the average x. It still carries noise.",
             ),
             "b": (
-                "The learning rate should have fallen to 0 first",
+                "The learning rate should have been lowered to 0 before evaluating",
                 "That is what the average makes needless: schedule-free keeps its rate.",
             ),
             "c": (

@@ -210,3 +210,19 @@ def quiz_questions(chapter: Chapter) -> list[str]:
     if not 3 <= len(set(names)) <= 5:
         found.append(chapter.at(None, f"{len(set(names))} quiz questions; needs three to five"))
     return found
+
+
+@rule
+def quiz_shown(chapter: Chapter) -> list[str]:
+    """Every cell of the quiz shows each question it asks, and leaves the answer to the learner."""
+    found = []
+    for index, tree in chapter.trees.items():
+        shown = "\n".join(output_texts(chapter.cells[index]))
+        for call in calls(tree, "quiz"):
+            name = first_argument(call)
+            if f"Question {name}:" not in shown:
+                found.append(chapter.at(index, f"quiz({name!r}) shows no question"))
+            answers = [*call.args[1:], *(keyword.value for keyword in call.keywords)]
+            if not all(isinstance(answer, ast.Constant) and answer.value is None for answer in answers):
+                found.append(chapter.at(index, f"quiz({name!r}) is answered in the chapter's text"))
+    return found

@@ -1,7 +1,4 @@
-"""The questions at the end of each chapter: ``quiz("04.1")`` asks, ``quiz("04.1", "b")`` answers.
-
-A chapter's questions are in its folder, ``chNN_name/questions.py``; how to write one is in ``docs/writing_checks.md``.
-"""
+"""What a question is, and how an answer to it is marked."""
 
 from __future__ import annotations
 
@@ -11,10 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnopt_utils.course.comparing import normalised, short, type_text
-from nnopt_utils.course.console import say
-from nnopt_utils.course.progress import PROGRESS
-from nnopt_utils.course.registry import Registry
-from nnopt_utils.course.result import CheckResult, unknown_name
+from nnopt_utils.course.result import CheckResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +20,16 @@ class Question:
         text: the question.
         options: letter → (text of the option, explanation said when it is chosen).
         answer: the letter of the right option.
+
+    Raises:
+        ValueError: if the name, a text, the letters of the options or the answer are not of this form.
+
+    Example:
+        >>> options = {"a": ("0.5", "1 - 0.5 * 10 = -4: the error grows."), "b": ("0.15", "It lies below 2/L.")}
+        >>> print(Question(name="04.9", text="L = 10. Which rate is small enough?", options=options, answer="b"))
+        Question 04.9: L = 10. Which rate is small enough?
+          a)  0.5
+          b)  0.15
     """
 
     name: str
@@ -48,19 +52,33 @@ class Question:
         if self.answer not in self.options:
             raise ValueError(f"{self.name}: answer: got {self.answer!r}; expected one of {', '.join(letters)}")
 
+    def in_code(self) -> str:
+        """Return how it is answered in code, shown with a letter that says nothing about the answer."""
+        return f'quiz("{self.name}", "b")'
+
     def __str__(self) -> str:
         lines = [f"  {letter})  {text}" for letter, (text, _) in self.options.items()]
         return "\n".join([f"Question {self.name}: {self.text}", *lines])
 
 
 def mark(question: Question, answer: Any) -> CheckResult:
-    """Mark an answer; the message has the explanation of the chosen option. Nothing is printed."""
+    """Mark an answer; the message has the explanation of the chosen option. Nothing is printed.
+
+    Args:
+        question: the question.
+        answer: a letter, or the text of an option; anything else is no attempt.
+
+    Example:
+        >>> options = {"a": ("0.5", "The error grows."), "b": ("0.15", "It lies below 2/L.")}
+        >>> mark(Question(name="04.9", text="Which rate?", options=options, answer="b"), "B)").message
+        'b) is correct. It lies below 2/L.'
+    """
     if answer is None or answer is Ellipsis:
-        return CheckResult(question.name, "not attempted", f'Answer with a letter: quiz("{question.name}", "a").')
-    letter = _letter(question, answer)
+        return CheckResult(question.name, "not attempted", f"Answer with a letter: {question.in_code()}.")
+    letter = chosen(question, answer)
     if letter is None:
-        came = short(answer) if isinstance(answer, str) else type_text(answer)
-        message = f"There is no option {came}: choose one of {', '.join(question.options)}, in quotes."
+        came = f"There is no option {short(answer)}" if isinstance(answer, str) else f"Got {type_text(answer)}"
+        message = f"{came}: choose one of {', '.join(question.options)}, in quotes."
         return CheckResult(question.name, "not attempted", message)
     explanation = question.options[letter][1]
     if letter == question.answer:
@@ -68,39 +86,11 @@ def mark(question: Question, answer: Any) -> CheckResult:
     return CheckResult(question.name, "wrong", f"{letter}) is not it. {explanation}")
 
 
-def _letter(question: Question, answer: Any) -> str | None:
-    """Return the option that is meant: a letter, as "b", "B" or "b)", or the option's text."""
+def chosen(question: Question, answer: Any) -> str | None:
+    """Return the letter of the option that is meant by "b", "B", "b)" or the option's text; None if there is none."""
     if not isinstance(answer, str):
         return None
     letter = answer.strip().strip("().").casefold()
     if letter in question.options:
         return letter
     return next((key for key, (text, _) in question.options.items() if normalised(text) == normalised(answer)), None)
-
-
-QUESTIONS: Registry[Question] = Registry("questions", "QUESTIONS", Question)
-
-
-def quiz(name: str, answer: Any = None, solution: bool = False) -> CheckResult:
-    """Print a question and, with an answer, whether it is right and why.
-
-    Args:
-        name: the question, such as "04.1".
-        answer: the letter of your option.
-        solution: mark the same, but do not count it as answered by you.
-
-    Returns:
-        A result that is true if the answer is correct; a notebook shows nothing for it.
-    """
-    question = QUESTIONS.get(name) if isinstance(name, str) else None
-    if question is None:
-        result = unknown_name("question", "quiz", name, QUESTIONS)
-        say(result.message)
-        return result
-    result = mark(question, answer)
-    say(f"{question}\n\n{result.message}")
-    if not solution and result.status != "not attempted":
-        remark = PROGRESS.record(f"quiz {name}", "solved" if result else "tried")
-        if remark:
-            say(remark)
-    return result
