@@ -363,6 +363,18 @@ class Loss:
         core: the bare formula, which checks nothing and expects targets as ``check_targets`` returns them.
         classifies: whether there are right and wrong answers, and so probabilities and an accuracy.
         fewest_outputs: how many outputs a network must have at least.
+
+    Example:
+        >>> loss = get_loss("mse")
+        >>> outputs = np.array([[1.0], [3.0]])
+        >>> targets = loss.check_targets("y", [[1], [1]], outputs.shape, outputs.dtype)
+        >>> loss(outputs, targets), loss.predict(outputs).tolist(), loss.is_right(outputs, targets)
+        ((2.0, array([[0.],
+               [2.]])), [[1.0], [3.0]], array([nan, nan]))
+        >>> loss.probabilities(outputs)
+        Traceback (most recent call last):
+        ...
+        ValueError: loss: got 'mse'; expected a classification loss for probabilities
     """
 
     name: str
@@ -397,7 +409,16 @@ class Loss:
 
 
 class BinaryLoss(Loss):
-    """A loss of yes/no outputs, each a logit; targets are 0 or 1, or probabilities, of the outputs' shape."""
+    """A loss of yes/no outputs, each a logit; targets are 0 or 1, or probabilities, of the outputs' shape.
+
+    Example:
+        >>> loss, logits = get_loss("binary_cross_entropy"), np.array([[2.0], [-1.0]])
+        >>> targets = loss.check_targets("y", [[1], [1]], logits.shape, logits.dtype)
+        >>> loss.probabilities(logits).round(2).tolist(), loss.predict(logits).tolist()
+        ([[0.88], [0.27]], [[1], [0]])
+        >>> loss.is_right(logits, targets).tolist()
+        [[True], [False]]
+    """
 
     classifies = True
 
@@ -419,7 +440,16 @@ class BinaryLoss(Loss):
 
 
 class ClassLoss(Loss):
-    """A loss of K classes, a logit each; targets are labels (n,) or rows of probabilities (n, K)."""
+    """A loss of K classes, a logit each; targets are labels (n,) or rows of probabilities (n, K).
+
+    Example:
+        >>> loss, logits = get_loss("cross_entropy"), np.array([[0.0, 2.0], [3.0, 1.0]])
+        >>> labels = loss.check_targets("y", [1, 1], logits.shape, logits.dtype)
+        >>> loss.probabilities(logits).round(2).tolist(), loss.predict(logits)
+        ([[0.12, 0.88], [0.88, 0.12]], array([1, 0]))
+        >>> loss.is_right(logits, labels)
+        array([ True, False])
+    """
 
     classifies = True
     fewest_outputs = 2

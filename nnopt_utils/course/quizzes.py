@@ -91,6 +91,12 @@ def quiz(name: str, answer: Any = None, solution: bool = False) -> CheckResult:
 
     Returns:
         A result that is true if the answer is correct; a notebook shows nothing for it.
+
+    Example:
+        >>> result = quiz("04.1", "a", solution=True)
+        Question 04.1: ...
+        >>> result.name
+        '04.1'
     """
     question = QUESTIONS.get(name) if isinstance(name, str) else None
     if question is None:

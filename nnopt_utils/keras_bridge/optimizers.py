@@ -16,7 +16,15 @@ OUTPUT_LAYER = "output"
 
 
 class NoTwinError(ValueError):
-    """A network or an optimizer has no equal in Keras. The message says which part, and what has one."""
+    """A network or an optimizer has no equal in Keras. The message says which part, and what has one.
+
+    Example:
+        >>> from nnopt_utils.optimizers import ScheduleFreeSGD
+        >>> optimizer_to_keras(ScheduleFreeSGD(learning_rate=0.1))
+        Traceback (most recent call last):
+        ...
+        nnopt_utils.keras_bridge.optimizers.NoTwinError: ...
+    """
 
 
 @dataclass(frozen=True)

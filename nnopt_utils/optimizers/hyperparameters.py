@@ -74,32 +74,74 @@ class Hyperparameter:
 
 
 def fraction(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
-    """Declare a number x with 0 <= x < 1."""
+    """Declare a number x with 0 <= x < 1.
+
+    Example:
+        >>> fraction(default=0.9).checked("x", 1.0, "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got 1.0; expected a finite number >= 0 and < 1
+    """
     return Hyperparameter(check_fraction, default, kw_only, by_convention)
 
 
 def positive(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
-    """Declare a number above 0."""
+    """Declare a number above 0.
+
+    Example:
+        >>> positive(default=1.0).checked("x", 0.0, "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got 0.0; expected a finite number > 0
+    """
     return Hyperparameter(check_positive, default, kw_only, by_convention)
 
 
 def not_negative(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
-    """Declare a number of at least 0."""
+    """Declare a number of at least 0.
+
+    Example:
+        >>> not_negative(default=0.0).checked("x", -1.0, "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got -1.0; expected a finite number >= 0
+    """
     return Hyperparameter(check_not_negative, default, kw_only, by_convention)
 
 
 def number(*, default: Any, low: float = -math.inf, high: float = math.inf, **by_convention: Any) -> Any:
-    """Declare a number x with low <= x <= high."""
+    """Declare a number x with low <= x <= high.
+
+    Example:
+        >>> number(default=0.0, low=-1, high=1).checked("x", 2.0, "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got 2.0; expected a finite number >= -1 and <= 1
+    """
     return Hyperparameter(lambda n, x: check_number(n, x, low=low, high=high), default, False, by_convention)
 
 
 def integer(*, default: Any, low: int, kw_only: bool = False) -> Any:
-    """Declare an integer of at least ``low``."""
+    """Declare an integer of at least ``low``.
+
+    Example:
+        >>> integer(default=1, low=1).checked("x", 0, "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got 0; expected an integer >= 1
+    """
     return Hyperparameter(lambda n, x: check_integer(n, x, low=low), default, kw_only, {})
 
 
 def flag(*, default: bool) -> Any:
-    """Declare a switch."""
+    """Declare a switch.
+
+    Example:
+        >>> flag(default=False).checked("x", "no", "paper")
+        Traceback (most recent call last):
+        ...
+        TypeError: x: got 'no'; expected True or False
+    """
     return Hyperparameter(_check_flag, default, False, {})
 
 
@@ -111,12 +153,29 @@ def _check_flag(name: str, value: Any) -> bool:
 
 
 def choice(*, default: str, options: Iterable[str], kw_only: bool = False) -> Any:
-    """Declare a name out of several."""
+    """Declare a name out of several.
+
+    Example:
+        >>> choice(default="l2", options=("l1", "l2")).checked("x", "l3", "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got 'l3'; expected one of 'l1', 'l2' (did you mean 'l2' or 'l1'?)
+    """
     return Hyperparameter(lambda n, x: check_choice(n, x, options), default, kw_only, {})
 
 
 class Rate(Hyperparameter):
-    """The learning rate: a number above 0, or a schedule, from the number of finished steps to a rate."""
+    """The learning rate: a number above 0, or a schedule, from the number of finished steps to a rate.
+
+    Example:
+        >>> from nnopt_utils.optimizers import SGD
+        >>> optimizer, theta = SGD(learning_rate=lambda step: 1 / (1 + step)), np.zeros(1)
+        >>> for _ in range(2):
+        ...     optimizer.step(theta, np.ones(1))
+        ...     print(optimizer.learning_rate)
+        1.0
+        0.5
+    """
 
     def __init__(self, *, default: Any = Parameter.empty, **by_convention: Any) -> None:
         super().__init__(check_positive, default, False, by_convention)

@@ -26,6 +26,15 @@ class Problem(ABC):
         minimum_value: J* = J(θ*).
         domain: ((x₀, x₁), (y₀, y₁)), the part of the plane worth drawing; ``None`` if d is not 2.
 
+    Example:
+        >>> from nnopt_utils.problems import Rosenbrock
+        >>> problem = Rosenbrock()
+        >>> round(problem.value(problem.start), 4), bool(problem.gradient(problem.minimum).any())
+        (24.2, False)
+        >>> H, v = problem.hessian(problem.start), np.array([1.0, 2.0])
+        >>> bool(np.allclose(problem.hessian_vector_product(problem.start, v), H @ v))
+        True
+
     Source: the course; the single problems cite theirs.
     """
 
