@@ -15,6 +15,7 @@ import nnopt_utils
 MORE = {
     "nnopt_utils.experiments.findings",
     "nnopt_utils.course.exercises",
+    "nnopt_utils.optimizers.hyperparameters",
 }
 
 

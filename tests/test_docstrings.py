@@ -55,6 +55,13 @@ def test_every_public_function_and_class_has_an_example(place: str):
     assert example(NAMES[place]), f"{place}: its docstring has no example (>>> …)"
 
 
+@pytest.mark.parametrize("place", sorted(NAMES))
+def test_formulas_are_written_as_the_reference_reads_them(place: str):
+    r"""As :math:`\theta`; between dollars they would be printed as they are."""
+    text = "".join(part for part in PARSER.parse(NAMES[place].__doc__ or "") if isinstance(part, str))
+    assert "$" not in text, f"{place}: got a formula between dollars; expected :math:`…`"
+
+
 @pytest.mark.parametrize(("place", "name", "method"), METHODS, ids=[f"{place}.{name}" for place, name, _ in METHODS])
 def test_every_public_method_is_seen_in_an_example(place: str, name: str, method: Any):
     """In its own docstring, in that of the method that it overrides, or in that of its class or of a base of it."""

@@ -3,6 +3,9 @@
 import re
 from typing import Any
 
+from docutils import nodes
+from sphinx.ext.napoleon import GoogleDocstring
+
 import nnopt_utils
 
 project = "nnopt"
@@ -18,9 +21,9 @@ default_role = None
 # Docstrings have Google's headings: Args, Returns, Raises, Example.
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]
 
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
@@ -34,9 +37,9 @@ python_maximum_signature_line_length = 88
 # Every name in a docstring or a type leads somewhere, except into other packages and what has no page of its own.
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:.*", r"(numpy|np|matplotlib|ipywidgets|IPython|collections|abc|os|types|pathlib|typing)\..*"),
-    ("py:.*", r"nnopt_utils\._\w+\..*"),
-    ("py:.*", r"nnopt_utils\.course\.(explorers|source|result|registry)\..*"),
+    ("py:.*", r"(numpy|np|matplotlib|collections|abc|inspect|os|types)\..*"),
+    ("py:.*", r"nnopt_utils\.(_\w+|course)\..*"),
+    ("py:class", r"Explorer|FigureFunction|Initializer|CheckResult"),  # aliases of types, by their short names
 ]
 
 html_theme = "furo"
@@ -50,47 +53,74 @@ mathjax_path = "mathjax/tex-svg.js"
 mathjax3_config = {"options": {"enableMenu": False}}
 
 SECTION = re.compile(r"(Args|Attributes|Raises):")
-SEVERAL = re.compile(r"( {4})(\w+(?:, \w+)+): (.*)")
+ENTRY = re.compile(r"    (\S.*?): (.*)")
+RELATION = re.compile(r"(=|\\leftarrow)")
+BY_CONVENTION = re.compile(r" \((?:paper|keras|pytorch): [^)]*\)")
 
 
-def one_name_an_entry(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Write ``low, high: text`` of a list of arguments as two entries, each of which gets its type."""
+def one_name_an_entry(lines: list[str]) -> list[str]:
+    """Write ``low, high: text`` in a list of arguments as two entries: each then gets its type.
+
+    >>> one_name_an_entry(["Args:", "    low, high: the ends", "        of it."])
+    ['Args:', '    low: the ends', '        of it.', '    high: the ends', '        of it.']
+    """
     written: list[str] = []
-    pending: list[str] = []  # the names that still wait for the text under way
-
-    def finish(text_from: int) -> None:
-        text = written[text_from:]
-        for other in pending:
-            written.extend([SEVERAL_FIRST.sub(rf"\g<1>{other}:", text[0]), *text[1:]])
-        pending.clear()
-
-    inside, start = False, 0
+    in_list, entry, names = False, [], [""]
     for line in [*lines, ""]:
-        new_entry = not line.startswith(" " * 5)
-        if new_entry:
-            finish(start)
-        if not line.startswith(" "):
-            inside = bool(SECTION.fullmatch(line))
-        match = SEVERAL.fullmatch(line) if inside else None
+        match = ENTRY.fullmatch(line) if in_list else None
+        if entry and not line.startswith(" " * 5):  # the entry under way ends
+            written += [text for name in names for text in (f"    {name}: {entry[0]}", *entry[1:])]
+            entry = []
+        if line and not line.startswith(" "):
+            in_list = bool(SECTION.fullmatch(line))
         if match:
-            first, *rest = match[2].split(", ")
-            start = len(written)
-            pending.extend(rest)
-            line = f"{match[1]}{first}: {match[3]}"
-        written.append(line)
-    lines[:] = written
+            names, entry = match[1].split(", "), [match[2]]
+        elif entry:
+            entry.append(line)
+        else:
+            written.append(line)
+    return written
 
 
-SEVERAL_FIRST = re.compile(r"^( {4})\w+:")
+def prepare_docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Change what napoleon would misread."""
+    lines[:] = one_name_an_entry(lines)
+    if what == "property":  # for which it would take "The largest curvature: …" for a type
+        lines[:] = ["..", "", *GoogleDocstring(lines, app.config, app, "method", name, obj, options).lines()]
 
 
-def public_bases(app: Any, name: str, obj: Any, options: Any, bases: list[type]) -> None:
-    """Show what stands behind a private base class instead of it."""
-    shown = [base for base in bases if not base.__name__.startswith("_")]
-    bases[:] = shown or [base for private in bases for base in private.__bases__]
+def plain_defaults(app: Any, what: str, name: str, obj: Any, options: Any, signature: str, result: str) -> Any:
+    """Leave out of a signature the defaults of other conventions, which the docstring's table has."""
+    return (BY_CONVENTION.sub("", signature), result) if signature else None
+
+
+def name_bases(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Say first of which class another is a kind, where it is one of ours; what stands behind a private one."""
+    if what != "class":
+        return
+    bases = [shown for base in obj.__bases__ for shown in (base.__bases__ if base.__name__[0] == "_" else [base])]
+    ours = [f":class:`~{base.__module__}.{base.__name__}`" for base in bases if base.__module__.startswith("nnopt")]
+    if ours:
+        lines[:0] = [f"*A kind of* {', '.join(ours)}.", ""]
+
+
+def skip_field(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out the fields of a named tuple, which say "Alias for field number 0": its docstring describes them."""
+    return True if type(obj).__name__ == "_tuplegetter" else None
+
+
+def align_lines(app: Any, doctree: nodes.document) -> None:
+    """Align the lines of a formula at their first sign of relation; alone they would be flush right."""
+    for block in doctree.findall(nodes.math_block):
+        formula = block.astext()
+        if r"\\" in formula and "&" not in formula:
+            lines = [RELATION.sub(r"&\1", line, count=1) for line in formula.split(r"\\")]
+            block.children = [nodes.Text(r"\\".join(line if "&" in line else f"&{line}" for line in lines))]
 
 
 def setup(app: Any) -> None:
-    # Before napoleon, which reads the lists.
-    app.connect("autodoc-process-docstring", one_name_an_entry, priority=400)
-    app.connect("autodoc-process-bases", public_bases)
+    app.connect("autodoc-process-docstring", prepare_docstring, priority=400)  # before napoleon, at 500
+    app.connect("autodoc-process-signature", plain_defaults)
+    app.connect("autodoc-process-docstring", name_bases, priority=600)
+    app.connect("autodoc-skip-member", skip_field)
+    app.connect("doctree-read", align_lines)

@@ -41,8 +41,8 @@ class Results:
         >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=5)
         >>> spaces = {"SGD": Space(SGD, learning_rate=[0.001, 0.1, 1e30])}
         >>> results = search(task, spaces, seeds=[0, 1], n_jobs=1, progress=False)
-        >>> len(results.rows), results.best("SGD").setting, [found.diverged for found in results.settings("SGD")]
-        (6, learning_rate=0.1, [0, 0, 2])
+        >>> results.best("SGD").setting, [found.diverged for found in results.settings("SGD")]
+        (learning_rate=0.1, [0, 0, 2])
         >>> row = results.summary()[0]
         >>> row["setting"], row["runs"], row["diverged"]
         ('learning_rate=0.1', '6 of 6', 2)

@@ -50,6 +50,13 @@ class Hyperparameter:
         default: ``None`` stands for "off" and is not checked.
         kw_only: whether it is given by name only.
         by_convention: the defaults of conventions that have another.
+
+    Example:
+        >>> memory = Hyperparameter(check_fraction, 0.9, kw_only=False, by_convention={"keras": 0.95})
+        >>> memory.checked("memory", None, "keras"), memory.checked("memory", 0.5, "keras")
+        (0.95, 0.5)
+        >>> memory.parameter("memory"), memory.with_default(0.8).parameter("memory")
+        (<Parameter "memory=0.9 (keras: 0.95)">, <Parameter "memory=0.8">)
     """
 
     def __init__(
@@ -214,3 +221,6 @@ def rate_at(value: Any, finished_steps: int) -> float:
         return check_not_negative("learning_rate", value(finished_steps))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{error} from the schedule {value!r} after {finished_steps} steps") from error
+
+
+__all__ = ["Hyperparameter", "Rate", "choice", "flag", "fraction", "integer", "not_negative", "number", "positive"]
