@@ -49,6 +49,11 @@ def forward_pass(
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     r"""Return the pre-activations :math:`z^{(1)}, \dots` and the activations :math:`a^{(0)} = x, a^{(1)}, \dots`
 
+    Args:
+        x: inputs, (n, n_in).
+        weights, biases: an array a layer, (fan-in, fan-out) and (fan-out,).
+        functions: the activation of each layer but the last.
+
     Example:
         >>> from nnopt_utils.activations import get_activation
         >>> z, a = forward_pass(np.array([[1.0, 2.0]]), [np.eye(2), np.ones((2, 1))], [np.array([0.0, -3.0]), 1.0],

@@ -392,19 +392,45 @@ class Loss:
         return core(self.function)
 
     def check_targets(self, name: str, targets: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Return targets for outputs of this shape and dtype as ``core`` wants them, or say what is wrong."""
+        """Return targets for outputs of this shape and dtype as ``core`` wants them, or say what is wrong.
+
+        Args:
+            name: of the argument, for messages.
+            targets: what was given.
+            shape: of the outputs.
+            dtype: of the outputs.
+
+        Raises:
+            TypeError, ValueError: targets that do not fit.
+        """
         return _in_dtype(_check_targets(name, targets, shape), dtype)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
-        """Return what the outputs say: in regression they are the predictions."""
+        """Return what the outputs say: in regression they are the predictions.
+
+        Args:
+            outputs: a network's, a row a sample.
+        """
         return outputs
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the probabilities that the outputs stand for."""
+        """Return the probabilities that the outputs stand for.
+
+        Args:
+            outputs: a network's, a row a sample.
+
+        Raises:
+            ValueError: a loss of regression: it has none.
+        """
         raise ValueError(f"loss: got {self.name!r}; expected a classification loss for probabilities")
 
     def is_right(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return for each answer 1 if it is right, else 0; NaN in regression, where none is right or wrong."""
+        """Return for each answer 1 if it is right, else 0; NaN in regression, where none is right or wrong.
+
+        Args:
+            outputs: a network's, a row a sample.
+            targets: as :meth:`check_targets` returns them.
+        """
         return np.full(len(outputs), math.nan)
 
 

@@ -35,6 +35,10 @@ Initializer = Callable[[int, int, np.random.Generator], np.ndarray]
 class Evaluation(NamedTuple):
     """Mean loss over the samples, and the share of right answers (NaN for regression).
 
+    Attributes:
+        loss: the mean loss, with the L2 penalty.
+        accuracy: the share of right answers, in [0, 1].
+
     Example:
         >>> evaluation = MLP([2, 10], initializer="zeros").evaluate(np.ones((4, 2)), np.array([0, 0, 1, 2]))
         >>> round(evaluation.loss, 4), evaluation.accuracy    # ln 10; equal logits count as class 0
@@ -195,6 +199,9 @@ class MLP:
     def views(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return the weights and biases that lie in a vector of θ's shape, such as a gradient: views, not copies.
 
+        Args:
+            vector: 1-D, as long as θ.
+
         Example:
             >>> network = MLP([2, 3, 2])
             >>> weights, biases = network.views(np.arange(17.0))
@@ -206,6 +213,9 @@ class MLP:
 
     def cut(self, vector: np.ndarray) -> Cut:
         """Return a vector of θ's shape together with its views, for a gradient that is written again and again.
+
+        Args:
+            vector: 1-D, as long as θ.
 
         Example:
             >>> network = MLP([2, 1], loss="mse")
@@ -245,6 +255,12 @@ class MLP:
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs (logits), shape (n, n_out), for inputs of shape (n, n_in).
 
+        Args:
+            x: inputs, (n, n_in).
+
+        Raises:
+            TypeError, ValueError: ``x`` is no array of finite numbers, or not of this shape.
+
         Example:
             >>> network = MLP([2, 3, 2], seed=0)
             >>> network.forward(np.ones((5, 2))).shape
@@ -254,6 +270,12 @@ class MLP:
 
     def activations(self, x: np.ndarray) -> list[np.ndarray]:
         """Return a⁽⁰⁾ = x, a⁽¹⁾, … and the outputs: one array a layer, rows are samples.
+
+        Args:
+            x: inputs, (n, n_in).
+
+        Raises:
+            TypeError, ValueError: ``x`` is no array of finite numbers, or not of this shape.
 
         Example:
             >>> network = MLP([2, 3, 2], seed=0)
@@ -265,6 +287,12 @@ class MLP:
     def predict_probabilities(self, x: np.ndarray) -> np.ndarray:
         """Return the probabilities of the classes, (n, K); for the binary loss of class 1, (n, n_out).
 
+        Args:
+            x: inputs, (n, n_in).
+
+        Raises:
+            TypeError, ValueError: ``x`` is not of this shape; the loss is one of regression.
+
         Example:
             >>> network = MLP([2, 4], initializer="zeros")
             >>> network.predict_probabilities(np.ones((1, 2))).tolist()
@@ -274,6 +302,12 @@ class MLP:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return class labels (n,); for the binary loss 0 or 1, (n, n_out); for regression the outputs.
+
+        Args:
+            x: inputs, (n, n_in).
+
+        Raises:
+            TypeError, ValueError: ``x`` is no array of finite numbers, or not of this shape.
 
         Example:
             >>> network = MLP([2, 2], initializer="zeros")
@@ -291,7 +325,13 @@ class MLP:
     def loss(self, x: np.ndarray, y: np.ndarray, parameters: np.ndarray | None = None) -> float:
         """Return the objective J: the mean loss over the samples, plus the L2 penalty.
 
-        ``parameters`` evaluates it at another θ; the network is left as it is.
+        Args:
+            x: inputs, (n, n_in).
+            y: targets, as in :meth:`loss_and_gradient`.
+            parameters: another θ at which to evaluate; the network is left as it is.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
 
         Example:
             >>> network = MLP([2, 2], initializer="zeros", l2=1.0)
@@ -317,6 +357,9 @@ class MLP:
             x: inputs, (n, n_in).
             y: targets: labels (n,) for ``"cross_entropy"``, else (n, n_out), or (n,) if there is one output.
             parameters: another θ at which to evaluate; the network is left as it is.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
 
         Example:
             >>> network = MLP([2, 3, 2], initializer="zeros")
@@ -368,6 +411,13 @@ class MLP:
 
         δ is the derivative of the mean loss, so each row carries a factor 1/n; the penalty has no part in it.
 
+        Args:
+            x: inputs, (n, n_in).
+            y: targets, as in :meth:`loss_and_gradient`.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
+
         Example:
             >>> network = MLP([2, 3, 2], initializer="zeros")
             >>> signals = network.signals(np.eye(2), np.array([0, 1]))
@@ -383,7 +433,13 @@ class MLP:
     def evaluate(self, x: np.ndarray, y: np.ndarray, parameters: np.ndarray | None = None) -> Evaluation:
         """Return the mean loss (with the penalty) and the accuracy on the data, in pieces of 8,192 samples.
 
-        ``parameters`` evaluates it at another θ; the network is left as it is.
+        Args:
+            x: inputs, (n, n_in).
+            y: targets, as in :meth:`loss_and_gradient`.
+            parameters: another θ at which to evaluate; the network is left as it is.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
 
         Example:
             >>> network = MLP([1, 1], loss="mse", initializer="zeros")
@@ -406,6 +462,13 @@ class MLP:
 
     def check_data(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return x and y as this network's loss takes them, or say what is wrong with them.
+
+        Args:
+            x: inputs, (n, n_in).
+            y: targets, as in :meth:`loss_and_gradient`.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
 
         Example:
             >>> x, y = MLP([2, 3]).check_data([[1, 2], [3, 4]], [0, 2])
@@ -435,6 +498,9 @@ class MLP:
 
     def copy(self, dtype: str | None = None) -> MLP:
         """Return an independent network of the same architecture and with the same θ, if asked for in another dtype.
+
+        Args:
+            dtype: ``"float32"`` or ``"float64"``; default that of this network.
 
         Example:
             >>> network = MLP([2, 3, 2], seed=0)

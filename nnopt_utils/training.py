@@ -79,6 +79,9 @@ def batches(n_samples: int, batch_size: int, seed: int, epoch: int) -> list[np.n
     Returns:
         Arrays of indices, B in each; the last one may be smaller.
 
+    Raises:
+        TypeError, ValueError: a number that is no integer or out of its range.
+
     Example:
         >>> batches(5, batch_size=2, seed=0, epoch=1)
         [array([1, 4]), array([3, 0]), array([2])]

@@ -158,6 +158,12 @@ class Robustness:
 def curve_through(label: str, metric: str, name: str, settings: Sequence[SettingResult]) -> RateCurve:
     """The curve through settings that differ in the number ``name`` alone.
 
+    Args:
+        label: of the optimizer.
+        metric: of the finals.
+        name: of the number that differs.
+        settings: at least two.
+
     Example:
         >>> from nnopt_utils.datasets import two_moons
         >>> from nnopt_utils.experiments import Space, Task, search
@@ -184,6 +190,12 @@ def curve_through(label: str, metric: str, name: str, settings: Sequence[Setting
 
 def robustness_of(curve: RateCurve, metric: Metric, seeds: Sequence[int], within: float) -> Robustness:
     """The range of rates around the best of a curve, over the seeds and of each seed.
+
+    Args:
+        curve: the metric against the rate.
+        metric: says which end is good.
+        seeds: of the curve's finals, in order.
+        within: the tolerance, in units of the metric.
 
     Example:
         >>> rates, losses = np.array([0.01, 0.1, 1.0]), np.array([0.5, 0.1, 0.9])

@@ -76,7 +76,15 @@ class Results:
     # -- settings ----------------------------------------------------------------------------------------------------
 
     def settings(self, label: str, metric: str | None = None) -> list[SettingResult]:
-        """Every setting of an optimizer that has all its seeds, in the order of its space."""
+        """Every setting of an optimizer that has all its seeds, in the order of its space.
+
+        Args:
+            label: of the optimizer.
+            metric: one of the task's; default the one that decides.
+
+        Raises:
+            ValueError: an unknown label or metric.
+        """
         metric = self._check(label, metric)
         found = [self._result(label, setting, metric) for setting in self.spaces[label].settings]
         return [result for result in found if result is not None]
@@ -176,6 +184,9 @@ class Results:
             seconds of training. A run that never reaches the target counts as ∞. Reaching is looked at where the
             metric is measured: after each epoch.
 
+        Raises:
+            ValueError: no target here, nor in the task; a label without a finished setting.
+
         Example:
             >>> from nnopt_utils.experiments import search
             >>> from nnopt_utils.optimizers import SGD
@@ -207,6 +218,14 @@ class Results:
     def curves(self, label: str, metric: str | None = None, setting: Setting | None = None) -> Curves:
         """A metric at every epoch, of the best setting or another.
 
+        Args:
+            label: of the optimizer.
+            metric: one of the task's; default the one that decides.
+            setting: which; default the best.
+
+        Raises:
+            ValueError: an unknown label or metric.
+
         Example:
             >>> from nnopt_utils.experiments import search
             >>> from nnopt_utils.optimizers import SGD
@@ -227,6 +246,11 @@ class Results:
 
     def rate_curve(self, label: str, metric: str | None = None, name: str = "learning_rate") -> RateCurve:
         """The metric after the last epoch against the learning rate, everything else as in the best setting.
+
+        Args:
+            label: of the optimizer.
+            metric: one of the task's; default the one that decides.
+            name: of another number that was searched; default the learning rate.
 
         Raises:
             ValueError: the learning rate was not searched, or all settings differ from the best in something else.
@@ -265,6 +289,9 @@ class Results:
             label: of the optimizer.
             within: the tolerance, in units of the metric; default 0.01: one percentage point of accuracy.
             metric: default the task's.
+
+        Raises:
+            ValueError: the learning rate was not searched; an unknown label or metric.
 
         Example:
             >>> from nnopt_utils.experiments import search

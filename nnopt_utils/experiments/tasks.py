@@ -20,6 +20,9 @@ from nnopt_utils.training import DivergenceError, fit
 class Metric:
     """What is measured along a run, and which end of it is good.
 
+    Args:
+        larger_is_better: True for an accuracy; default False, as for a loss.
+
     Example:
         >>> accuracy, loss = Metric(larger_is_better=True), Metric()
         >>> accuracy.reaches(0.98, 0.97), loss.reaches(0.98, 0.97), accuracy.worst, loss.worst
@@ -36,11 +39,20 @@ class Metric:
         return -math.inf if self.larger_is_better else math.inf
 
     def goodness(self, values: Any) -> Any:
-        """The values, turned round where less is better: more goodness is always better."""
+        """The values, turned round where less is better: more goodness is always better.
+
+        Args:
+            values: a number or an array.
+        """
         return values if self.larger_is_better else -values
 
     def reaches(self, value: float, target: float) -> bool:
-        """Whether a value is as good as the target."""
+        """Whether a value is as good as the target.
+
+        Args:
+            value: what was measured.
+            target: what is to be reached.
+        """
         return bool(self.goodness(value) >= self.goodness(target))
 
 
@@ -154,6 +166,11 @@ class Task:
     def run(self, build: Callable[[], Any], seed: int, arrays: Sequence[np.ndarray]) -> RunResult:
         """One run, from a new optimizer ``build()``. What it raises is recorded as a failed run.
 
+        Args:
+            build: makes a new optimizer; called once.
+            seed: of the network's weights and of the order of the samples.
+            arrays: the task's ``arrays``.
+
         Example:
             >>> from nnopt_utils.datasets import two_moons
             >>> from nnopt_utils.optimizers import SGD
@@ -166,6 +183,11 @@ class Task:
 
     def test(self, build: Callable[[], Any], seed: int, arrays: Sequence[np.ndarray]) -> RunResult:
         """One run that ends with the test data; ``arrays`` are ``test_arrays``.
+
+        Args:
+            build: makes a new optimizer; called once.
+            seed: of the network's weights and of the order of the samples.
+            arrays: the task's ``test_arrays``.
 
         Example:
             >>> from nnopt_utils.datasets import Dataset, two_moons

@@ -105,6 +105,9 @@ _COMMON = {"weight_decay": 0.0, "clipvalue": None, "clipnorm": None, "global_cli
 def optimizer_to_keras(optimizer: Optimizer) -> Any:
     """Return a new Keras optimizer with the same hyperparameters.
 
+    Args:
+        optimizer: one of ours, before its first step.
+
     Raises:
         TypeError: not an optimizer of this library.
         NoTwinError: Keras has no such optimizer, or not in this convention or with this argument; or the optimizer has

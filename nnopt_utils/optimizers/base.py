@@ -112,6 +112,11 @@ class Optimizer(State, Declared, ABC):
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
         """Change one block of θ and its state in place: the rule.
 
+        Args:
+            theta: the block of θ, to be changed.
+            gradient: g there; a rule leaves it as it is.
+            slots: the block of each state array, to be changed: in the order of ``slots``.
+
         Example:
             >>> from nnopt_utils.optimizers import GradientDescent
             >>> theta = np.array([1.0, 1.0])
@@ -170,6 +175,10 @@ class Optimizer(State, Declared, ABC):
     def begin_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         """Compute what is the same for all blocks of this step. A rule may override it.
 
+        Args:
+            theta: all of θ, before the step.
+            gradient: all of g, clipped.
+
         Example:
             >>> class Normalised(Optimizer):
             ...     def begin_step(self, theta, gradient):
@@ -185,6 +194,9 @@ class Optimizer(State, Declared, ABC):
 
     def end_step(self, theta: np.ndarray) -> None:
         """Finish the step after all blocks. A rule may override it.
+
+        Args:
+            theta: all of θ, after the step; may be changed in place.
 
         Example:
             >>> class Projected(Optimizer):
@@ -217,6 +229,9 @@ class Optimizer(State, Declared, ABC):
         ``fit`` validates there. After training, ``network.parameters = optimizer.evaluation_parameters(
         network.parameters)`` keeps them; to go on training afterwards, keep a copy of θ.
 
+        Args:
+            theta: θ, as it was given to ``step``.
+
         Example:
             >>> from nnopt_utils.optimizers import SGD
             >>> optimizer, theta = SGD(learning_rate=1.0, ema_momentum=0.5), np.array([0.0])
@@ -241,6 +256,9 @@ class Optimizer(State, Declared, ABC):
 
     def places(self, shape: tuple[int, ...]) -> Sequence[Place]:
         """Return the places in a θ of this shape that ``update`` is called with in turn: its blocks.
+
+        Args:
+            shape: of θ, (d,).
 
         Example:
             >>> from nnopt_utils.optimizers import SGD

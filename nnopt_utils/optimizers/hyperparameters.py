@@ -65,16 +65,33 @@ class Hyperparameter:
         self.check, self.default, self.kw_only, self.by_convention = check, default, kw_only, dict(by_convention)
 
     def checked(self, name: str, given: Any, convention: str) -> Any:
-        """Return what was given, or the convention's default, if it is in the range."""
+        """Return what was given, or the convention's default, if it is in the range.
+
+        Args:
+            name: of the argument, for messages.
+            given: what was given; ``None`` if nothing was.
+            convention: which default stands for nothing.
+
+        Raises:
+            TypeError, ValueError: what was given is out of the range.
+        """
         value = self.by_convention.get(convention, self.default) if given is None else given
         return None if value is None else self.check(name, value)
 
     def with_default(self, default: Any) -> Hyperparameter:
-        """The same argument with another default, the same in all conventions."""
+        """The same argument with another default, the same in all conventions.
+
+        Args:
+            default: the other one.
+        """
         return type(self)(self.check, default, self.kw_only, {})
 
     def parameter(self, name: str) -> Parameter:
-        """How it looks in a signature."""
+        """How it looks in a signature.
+
+        Args:
+            name: of the argument.
+        """
         kind = Parameter.KEYWORD_ONLY if self.kw_only else Parameter.POSITIONAL_OR_KEYWORD
         shown = ByConvention(self.default, self.by_convention) if self.by_convention else self.default
         return Parameter(name, kind, default=shown)
@@ -82,6 +99,11 @@ class Hyperparameter:
 
 def fraction(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
     """Declare a number x with 0 <= x < 1.
+
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        kw_only: whether it is given by name only; default False.
+        by_convention: defaults of other conventions, as ``keras=1e-7``.
 
     Example:
         >>> fraction(default=0.9).checked("x", 1.0, "paper")
@@ -95,6 +117,11 @@ def fraction(*, default: Any, kw_only: bool = False, **by_convention: Any) -> An
 def positive(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
     """Declare a number above 0.
 
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        kw_only: whether it is given by name only; default False.
+        by_convention: defaults of other conventions, as ``keras=1e-7``.
+
     Example:
         >>> positive(default=1.0).checked("x", 0.0, "paper")
         Traceback (most recent call last):
@@ -106,6 +133,11 @@ def positive(*, default: Any, kw_only: bool = False, **by_convention: Any) -> An
 
 def not_negative(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
     """Declare a number of at least 0.
+
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        kw_only: whether it is given by name only; default False.
+        by_convention: defaults of other conventions, as ``keras=1e-7``.
 
     Example:
         >>> not_negative(default=0.0).checked("x", -1.0, "paper")
@@ -119,6 +151,11 @@ def not_negative(*, default: Any, kw_only: bool = False, **by_convention: Any) -
 def number(*, default: Any, low: float = -math.inf, high: float = math.inf, **by_convention: Any) -> Any:
     """Declare a number x with low <= x <= high.
 
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        low, high: the range, both ends in it; default: none.
+        by_convention: defaults of other conventions, as ``keras=1e-7``.
+
     Example:
         >>> number(default=0.0, low=-1, high=1).checked("x", 2.0, "paper")
         Traceback (most recent call last):
@@ -131,6 +168,11 @@ def number(*, default: Any, low: float = -math.inf, high: float = math.inf, **by
 def integer(*, default: Any, low: int, kw_only: bool = False) -> Any:
     """Declare an integer of at least ``low``.
 
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        low: the smallest.
+        kw_only: whether it is given by name only; default False.
+
     Example:
         >>> integer(default=1, low=1).checked("x", 0, "paper")
         Traceback (most recent call last):
@@ -142,6 +184,9 @@ def integer(*, default: Any, low: int, kw_only: bool = False) -> Any:
 
 def flag(*, default: bool) -> Any:
     """Declare a switch.
+
+    Args:
+        default: True or False.
 
     Example:
         >>> flag(default=False).checked("x", "no", "paper")
@@ -162,6 +207,11 @@ def _check_flag(name: str, value: Any) -> bool:
 def choice(*, default: str, options: Iterable[str], kw_only: bool = False) -> Any:
     """Declare a name out of several.
 
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        options: the names.
+        kw_only: whether it is given by name only; default False.
+
     Example:
         >>> choice(default="l2", options=("l1", "l2")).checked("x", "l3", "paper")
         Traceback (most recent call last):
@@ -173,6 +223,10 @@ def choice(*, default: str, options: Iterable[str], kw_only: bool = False) -> An
 
 class Rate(Hyperparameter):
     """The learning rate: a number above 0, or a schedule, from the number of finished steps to a rate.
+
+    Args:
+        default: η where none is given; without a default it must be given.
+        by_convention: defaults of other conventions, as ``keras=1e-7``.
 
     Example:
         >>> from nnopt_utils.optimizers import SGD

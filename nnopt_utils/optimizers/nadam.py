@@ -94,6 +94,9 @@ class Nadam(Optimizer):
     def mu(self, t: int) -> float:
         """Return the momentum μ of step ``t``.
 
+        Args:
+            t: the step, from 1.
+
         Example:
             >>> [round(Nadam().mu(t), 4) for t in (1, 1000, 25_000)]
             [0.4501, 0.5178, 0.8924]

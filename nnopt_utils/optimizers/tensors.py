@@ -16,7 +16,8 @@ class TensorOptimizer(Optimizer):
 
     ``theta``, ``gradient`` and the slots come in the tensor's own shape: (fan-in, fan-out) for weights, (fan-out,)
     for biases. ``self.place`` is the place of the tensor under way: its name, shape and slice of θ. The tensors are
-    those of ``optimizer.layout``, which ``fit`` sets; without a layout θ is one vector.
+    those of ``optimizer.layout``, which ``fit`` sets; without a layout θ is one vector. The arguments are those of
+    :class:`Optimizer`.
 
     Example:
         >>> from nnopt_utils.networks import MLP
@@ -37,7 +38,11 @@ class TensorOptimizer(Optimizer):
     """
 
     def places(self, shape: tuple[int, ...]) -> Sequence[Place]:
-        """Return the places of the tensors that a θ of this shape consists of."""
+        """Return the places of the tensors that a θ of this shape consists of.
+
+        Args:
+            shape: of θ, (d,).
+        """
         return self.layout or [Place("theta", shape, slice(0, math.prod(shape)))]
 
     def _check_theta(self, theta: np.ndarray) -> None:

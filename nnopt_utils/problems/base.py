@@ -43,18 +43,38 @@ class Problem(ABC):
 
     @abstractmethod
     def value(self, theta: Any) -> Any:
-        """J(θ) for θ of shape (d,): a float."""
+        """J(θ) for θ of shape (d,): a float.
+
+        Args:
+            theta: θ, shape (d,).
+        """
 
     @abstractmethod
     def gradient(self, theta: Any) -> np.ndarray:
-        """g = ∇J(θ), a new array of shape (d,)."""
+        """g = ∇J(θ), a new array of shape (d,).
+
+        Args:
+            theta: θ, shape (d,).
+        """
 
     @abstractmethod
     def hessian(self, theta: Any) -> np.ndarray:
-        """H = ∇²J(θ), a new symmetric array of shape (d, d)."""
+        """H = ∇²J(θ), a new symmetric array of shape (d, d).
+
+        Args:
+            theta: θ, shape (d,).
+        """
 
     def hessian_vector_product(self, theta: Any, vector: Any) -> np.ndarray:
-        """H(θ) v for v of shape (d,): what Newton's method with conjugate gradients needs instead of H."""
+        """H(θ) v for v of shape (d,): what Newton's method with conjugate gradients needs instead of H.
+
+        Args:
+            theta: θ, shape (d,).
+            vector: v, shape (d,).
+
+        Raises:
+            TypeError, ValueError: a wrong shape, or numbers that are not finite.
+        """
         vector = check_array("vector", vector, shape=(self.dimension,))
         return self.hessian(theta) @ vector
 

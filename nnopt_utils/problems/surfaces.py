@@ -16,6 +16,12 @@ class Surface(Problem):
 
     ``value`` and ``gradient`` take one point, shape (2,), or a grid of points, shape (..., 2).
 
+    Args:
+        start: where to begin.
+        minima: all minimisers of the smallest value.
+        minimum_value: J there.
+        domain: the part of the plane worth drawing.
+
     Example:
         >>> problem = Saddle()
         >>> isinstance(problem, Surface), problem.hessian([0.0, 0.0]).tolist()
