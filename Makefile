@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit nbval notebooks bench oldest lock format clean
+.PHONY: help lab test lint types unit nbval notebooks docs bench oldest lock format clean
 
 # --- set-up ---------------------------------------------------------------------------------------------------------
 
@@ -95,6 +95,9 @@ nbval: .venv/.dev ## Run every notebook and compare its outputs with the committ
 
 notebooks: .venv/.dev ## Write and execute the notebooks from the texts of the chapters (one of them: CHAPTER=04)
 	$(TEST_ENV) $(BIN)/python -m tools.notebooks $(if $(CHAPTER),--chapter $(CHAPTER))
+
+docs: .venv/.dev ## Build the API reference from the docstrings: build/reference/index.html
+	$(BIN)/python -m sphinx -q -E -W --keep-going docs/reference build/reference
 
 bench: .venv/.dev ## Measure what is fast, against what, by which ratio
 	$(BIN)/python -m benchmarks --json benchmarks/results.json

@@ -381,6 +381,11 @@ class Activation:
         value: φ(z), from a float array z to an array of the same shape and dtype.
         derivative: φ'(z), from the same z (the pre-activation, not φ(z)).
         formula: φ(z) in LaTeX.
+
+    Example:
+        >>> relu = ACTIVATIONS["relu"]
+        >>> relu.value(np.array([-1.0, 2.0])), relu.derivative(np.array([-1.0, 2.0]))
+        (array([0., 2.]), array([0., 1.]))
     """
 
     name: str

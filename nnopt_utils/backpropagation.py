@@ -31,6 +31,12 @@ class Signals(NamedTuple):
         activations: :math:`a^{(0)} = x, a^{(1)}, \dots`; the last is the output.
         deltas: :math:`\delta^{(1)}, \delta^{(2)}, \dots` with
             :math:`\delta^{(k)} = \frac{\partial J}{\partial z^{(k)}}`.
+
+    Example:
+        >>> from nnopt_utils.networks import MLP
+        >>> z, a, delta = MLP([2, 3, 1], loss="mse", seed=0).signals(np.ones((5, 2)), np.zeros((5, 1)))
+        >>> [array.shape for array in a], [array.shape for array in delta]
+        ([(5, 2), (5, 3), (5, 1)], [(5, 3), (5, 1)])
     """
 
     pre_activations: list[np.ndarray]
@@ -42,6 +48,11 @@ def forward_pass(
     x: np.ndarray, weights: Arrays, biases: Arrays, functions: Sequence[Activation]
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     r"""Return the pre-activations :math:`z^{(1)}, \dots` and the activations :math:`a^{(0)} = x, a^{(1)}, \dots`
+
+    Args:
+        x: inputs, (n, n_in).
+        weights, biases: an array a layer, (fan-in, fan-out) and (fan-out,).
+        functions: the activation of each layer but the last.
 
     Example:
         >>> from nnopt_utils.activations import get_activation
@@ -69,6 +80,13 @@ def backward_pass(
     Args:
         delta: that of the outputs, from the loss.
         pre_activations, weights, functions: as in :func:`forward_pass`.
+
+    Example:
+        >>> from nnopt_utils.activations import get_activation
+        >>> z, weights = [np.array([[1.0, -1.0]]), np.array([[1.0]])], [np.eye(2), np.array([[2.0], [3.0]])]
+        >>> first, last = backward_pass(np.array([[1.0]]), z, weights, [get_activation("relu")])
+        >>> first.tolist()                        # nothing passes through a unit that is off
+        [[2.0, 0.0]]
     """
     deltas = [delta]
     for k in range(len(functions), 0, -1):
@@ -87,6 +105,13 @@ def parameter_gradients(activations: Arrays, deltas: Arrays, weight_gradients: A
     Args:
         activations, deltas: as :func:`forward_pass` and :func:`backward_pass` return them.
         weight_gradients, bias_gradients: where to write: an array of the shape of each layer's weights and biases.
+
+    Example:
+        >>> dW, db = [np.empty((2, 1))], [np.empty(1)]
+        >>> x, delta = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.5], [-1.0]])
+        >>> parameter_gradients([x], [delta], dW, db)
+        >>> dW[0].tolist(), db[0].tolist()
+        ([[-2.5], [-3.0]], [-0.5])
     """
     for a, delta, dW, db in zip(activations, deltas, weight_gradients, bias_gradients, strict=False):
         np.matmul(a.T, delta, out=dW)

@@ -31,7 +31,14 @@ _MNIST_SHAPES = {"x_train": (60_000, 28, 28), "y_train": (60_000,), "x_test": (1
 
 
 class DatasetError(RuntimeError):
-    """The data file cannot be used. The message says which file, what is wrong and how to restore it."""
+    """The data file cannot be used. The message says which file, what is wrong and how to restore it.
+
+    Example:
+        >>> load_mnist("no such file.npz")
+        Traceback (most recent call last):
+        ...
+        nnopt_utils.datasets.DatasetError: ...
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -139,6 +139,11 @@ class GradientCheck:
         numeric: ĝ there, the central differences.
         kinks: coordinates left out, since J has a kink within h of θ there (ReLU at 0) and so no derivative.
         tolerance: the largest relative error that passes.
+
+    Example:
+        >>> wrong = check_gradient(lambda theta: float(theta @ theta), lambda theta: theta, np.array([1.0, 2.0]))
+        >>> wrong.passed, round(wrong.relative_error, 3), (wrong.numeric / wrong.analytic).round(3)
+        (False, 0.5, array([2., 2.]))
     """
 
     passed: bool

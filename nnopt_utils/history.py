@@ -20,6 +20,17 @@ class History:
         interrupted: whether an interrupt or a callback asked the run to stop.
         epoch, step: where the next step would be: epochs finished, and steps into the next one.
         seed, batch_size, n_samples: what fixes the order of the batches, so that a run can be resumed exactly.
+
+    Example:
+        >>> from nnopt_utils.networks import MLP
+        >>> from nnopt_utils.optimizers import SGD
+        >>> from nnopt_utils.training import fit
+        >>> x, y = np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 1])
+        >>> history = fit(MLP([1, 2]), SGD(learning_rate=0.1), (x, y), epochs=4, batch_size=2, progress=False)
+        >>> history.steps_per_epoch, len(history.train_loss), len(history.step_losses)
+        (2, 4, 8)
+        >>> history.train_loss[-1] < history.train_loss[0]
+        True
     """
 
     seed: int
@@ -59,6 +70,14 @@ class Trajectory:
         gradient_norms: ‖g‖ at each point, shape (T + 1,).
         diverged: whether J or g stopped being finite; the run ends there, at the last finite point.
         optimizer: the optimizer's repr, for captions.
+
+    Example:
+        >>> from nnopt_utils.optimizers import GradientDescent
+        >>> from nnopt_utils.problems import Quadratic
+        >>> from nnopt_utils.training import minimize
+        >>> run = minimize(Quadratic(kappa=1), GradientDescent(learning_rate=0.5), steps=2)
+        >>> run.points.tolist(), run.values.tolist()
+        ([[1.0, 1.0], [0.5, 0.5], [0.25, 0.25]], [1.0, 0.25, 0.0625])
     """
 
     points: np.ndarray

@@ -12,6 +12,11 @@ import numpy as np
 class Place(NamedTuple):
     """One weight matrix or bias vector of θ: its name, its shape, and where in θ it lies.
 
+    Args:
+        name: of the tensor, such as ``"weights[0]"``.
+        shape: (fan-in, fan-out) or (fan-out,).
+        where: its slice of θ.
+
     Example:
         >>> place = Place("weights[0]", (2, 3), slice(0, 6))
         >>> place.of(np.arange(8.0))
@@ -29,7 +34,11 @@ class Place(NamedTuple):
         return math.prod(self.shape)
 
     def of(self, vector: np.ndarray) -> np.ndarray:
-        """Return this part of θ, or of any vector of its shape, in its own shape: a view, not a copy."""
+        """Return this part of θ, or of any vector of its shape, in its own shape: a view, not a copy.
+
+        Args:
+            vector: 1-D, as long as θ.
+        """
         return vector[self.where].reshape(self.shape)
 
 

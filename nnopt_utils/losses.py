@@ -363,6 +363,18 @@ class Loss:
         core: the bare formula, which checks nothing and expects targets as ``check_targets`` returns them.
         classifies: whether there are right and wrong answers, and so probabilities and an accuracy.
         fewest_outputs: how many outputs a network must have at least.
+
+    Example:
+        >>> loss = get_loss("mse")
+        >>> outputs = np.array([[1.0], [3.0]])
+        >>> targets = loss.check_targets("y", [[1], [1]], outputs.shape, outputs.dtype)
+        >>> loss(outputs, targets), loss.predict(outputs).tolist(), loss.is_right(outputs, targets)
+        ((2.0, array([[0.],
+               [2.]])), [[1.0], [3.0]], array([nan, nan]))
+        >>> loss.probabilities(outputs)
+        Traceback (most recent call last):
+        ...
+        ValueError: loss: got 'mse'; expected a classification loss for probabilities
     """
 
     name: str
@@ -380,24 +392,59 @@ class Loss:
         return core(self.function)
 
     def check_targets(self, name: str, targets: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Return targets for outputs of this shape and dtype as ``core`` wants them, or say what is wrong."""
+        """Return targets for outputs of this shape and dtype as ``core`` wants them, or say what is wrong.
+
+        Args:
+            name: of the argument, for messages.
+            targets: what was given.
+            shape: of the outputs.
+            dtype: of the outputs.
+
+        Raises:
+            TypeError, ValueError: targets that do not fit.
+        """
         return _in_dtype(_check_targets(name, targets, shape), dtype)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
-        """Return what the outputs say: in regression they are the predictions."""
+        """Return what the outputs say: in regression they are the predictions.
+
+        Args:
+            outputs: a network's, a row a sample.
+        """
         return outputs
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the probabilities that the outputs stand for."""
+        """Return the probabilities that the outputs stand for.
+
+        Args:
+            outputs: a network's, a row a sample.
+
+        Raises:
+            ValueError: a loss of regression: it has none.
+        """
         raise ValueError(f"loss: got {self.name!r}; expected a classification loss for probabilities")
 
     def is_right(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return for each answer 1 if it is right, else 0; NaN in regression, where none is right or wrong."""
+        """Return for each answer 1 if it is right, else 0; NaN in regression, where none is right or wrong.
+
+        Args:
+            outputs: a network's, a row a sample.
+            targets: as :meth:`check_targets` returns them.
+        """
         return np.full(len(outputs), math.nan)
 
 
 class BinaryLoss(Loss):
-    """A loss of yes/no outputs, each a logit; targets are 0 or 1, or probabilities, of the outputs' shape."""
+    """A loss of yes/no outputs, each a logit; targets are 0 or 1, or probabilities, of the outputs' shape.
+
+    Example:
+        >>> loss, logits = get_loss("binary_cross_entropy"), np.array([[2.0], [-1.0]])
+        >>> targets = loss.check_targets("y", [[1], [1]], logits.shape, logits.dtype)
+        >>> loss.probabilities(logits).round(2).tolist(), loss.predict(logits).tolist()
+        ([[0.88], [0.27]], [[1], [0]])
+        >>> loss.is_right(logits, targets).tolist()
+        [[True], [False]]
+    """
 
     classifies = True
 
@@ -419,7 +466,16 @@ class BinaryLoss(Loss):
 
 
 class ClassLoss(Loss):
-    """A loss of K classes, a logit each; targets are labels (n,) or rows of probabilities (n, K)."""
+    """A loss of K classes, a logit each; targets are labels (n,) or rows of probabilities (n, K).
+
+    Example:
+        >>> loss, logits = get_loss("cross_entropy"), np.array([[0.0, 2.0], [3.0, 1.0]])
+        >>> labels = loss.check_targets("y", [1, 1], logits.shape, logits.dtype)
+        >>> loss.probabilities(logits).round(2).tolist(), loss.predict(logits)
+        ([[0.12, 0.88], [0.88, 0.12]], array([1, 0]))
+        >>> loss.is_right(logits, labels)
+        array([ True, False])
+    """
 
     classifies = True
     fewest_outputs = 2

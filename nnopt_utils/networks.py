@@ -33,7 +33,17 @@ Initializer = Callable[[int, int, np.random.Generator], np.ndarray]
 
 
 class Evaluation(NamedTuple):
-    """Mean loss over the samples, and the share of right answers (NaN for regression)."""
+    """Mean loss over the samples, and the share of right answers (NaN for regression).
+
+    Attributes:
+        loss: the mean loss, with the L2 penalty.
+        accuracy: the share of right answers, in [0, 1].
+
+    Example:
+        >>> evaluation = MLP([2, 10], initializer="zeros").evaluate(np.ones((4, 2)), np.array([0, 0, 1, 2]))
+        >>> round(evaluation.loss, 4), evaluation.accuracy    # ln 10; equal logits count as class 0
+        (2.3026, 0.5)
+    """
 
     loss: float
     accuracy: float
@@ -187,12 +197,33 @@ class MLP:
         return self._parameters.size
 
     def views(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return the weights and biases that lie in a vector of θ's shape, such as a gradient: views, not copies."""
+        """Return the weights and biases that lie in a vector of θ's shape, such as a gradient: views, not copies.
+
+        Args:
+            vector: 1-D, as long as θ.
+
+        Example:
+            >>> network = MLP([2, 3, 2])
+            >>> weights, biases = network.views(np.arange(17.0))
+            >>> weights[1].shape, biases[0]
+            ((3, 2), array([6., 7., 8.]))
+        """
         tensors = [place.of(vector) for place in self.layout]
         return tensors[0::2], tensors[1::2]
 
     def cut(self, vector: np.ndarray) -> Cut:
-        """Return a vector of θ's shape together with its views, for a gradient that is written again and again."""
+        """Return a vector of θ's shape together with its views, for a gradient that is written again and again.
+
+        Args:
+            vector: 1-D, as long as θ.
+
+        Example:
+            >>> network = MLP([2, 1], loss="mse")
+            >>> gradient = network.cut(np.zeros(3))
+            >>> gradient.weights[0][:] = 5.0          # a view: the vector changes too
+            >>> gradient.vector
+            array([5., 5., 0.])
+        """
         return Cut(vector, *self.views(vector))
 
     @property
@@ -222,21 +253,70 @@ class MLP:
     # -- forward -----------------------------------------------------------------------------------------------------
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Return the outputs (logits), shape (n, n_out), for inputs of shape (n, n_in)."""
+        """Return the outputs (logits), shape (n, n_out), for inputs of shape (n, n_in).
+
+        Args:
+            x: inputs, (n, n_in).
+
+        Raises:
+            TypeError, ValueError: ``x`` is no array of finite numbers, or not of this shape.
+
+        Example:
+            >>> network = MLP([2, 3, 2], seed=0)
+            >>> network.forward(np.ones((5, 2))).shape
+            (5, 2)
+        """
         return self.activations(x)[-1]
 
     def activations(self, x: np.ndarray) -> list[np.ndarray]:
-        """Return a⁽⁰⁾ = x, a⁽¹⁾, … and the outputs: one array a layer, rows are samples."""
+        """Return a⁽⁰⁾ = x, a⁽¹⁾, … and the outputs: one array a layer, rows are samples.
+
+        Args:
+            x: inputs, (n, n_in).
+
+        Raises:
+            TypeError, ValueError: ``x`` is no array of finite numbers, or not of this shape.
+
+        Example:
+            >>> network = MLP([2, 3, 2], seed=0)
+            >>> [a.shape for a in network.activations(np.ones((5, 2)))]
+            [(5, 2), (5, 3), (5, 2)]
+        """
         return forward_pass(self._check_x(x), self.weights, self.biases, self.activation_functions)[1]
 
     def predict_probabilities(self, x: np.ndarray) -> np.ndarray:
-        """Return the probabilities of the classes, (n, K); for the binary loss of class 1, (n, n_out)."""
+        """Return the probabilities of the classes, (n, K); for the binary loss of class 1, (n, n_out).
+
+        Args:
+            x: inputs, (n, n_in).
+
+        Raises:
+            TypeError, ValueError: ``x`` is not of this shape; the loss is one of regression.
+
+        Example:
+            >>> network = MLP([2, 4], initializer="zeros")
+            >>> network.predict_probabilities(np.ones((1, 2))).tolist()
+            [[0.25, 0.25, 0.25, 0.25]]
+        """
         return self.loss_function.probabilities(self.forward(x))
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return class labels (n,); for the binary loss 0 or 1, (n, n_out); for regression the outputs.
 
-        Warning: Keras's ``predict`` returns the outputs (here ``forward`` or ``predict_probabilities``).
+        Args:
+            x: inputs, (n, n_in).
+
+        Raises:
+            TypeError, ValueError: ``x`` is no array of finite numbers, or not of this shape.
+
+        Example:
+            >>> network = MLP([2, 2], initializer="zeros")
+            >>> network.biases[0] = [0.0, 1.0]
+            >>> network.predict(np.ones((3, 2)))
+            array([1, 1, 1])
+
+        Warning:
+            Keras's ``predict`` returns the outputs (here ``forward`` or ``predict_probabilities``).
         """
         return self.loss_function.predict(self.forward(x))
 
@@ -245,7 +325,21 @@ class MLP:
     def loss(self, x: np.ndarray, y: np.ndarray, parameters: np.ndarray | None = None) -> float:
         """Return the objective J: the mean loss over the samples, plus the L2 penalty.
 
-        ``parameters`` evaluates it at another θ; the network is left as it is.
+        Args:
+            x: inputs, (n, n_in).
+            y: targets, as in :meth:`loss_and_gradient`.
+            parameters: another θ at which to evaluate; the network is left as it is.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
+
+        Example:
+            >>> network = MLP([2, 2], initializer="zeros", l2=1.0)
+            >>> x, y = np.ones((1, 2)), np.array([0])
+            >>> round(network.loss(x, y), 4)
+            0.6931
+            >>> round(network.loss(x, y, parameters=np.ones(6)), 4)     # the penalty is 4/2, for four weights of 1
+            2.6931
         """
         x, y = self.check_data(x, y)
         return self._loss(x, y, *self.views(self._check_theta(parameters)))
@@ -263,6 +357,9 @@ class MLP:
             x: inputs, (n, n_in).
             y: targets: labels (n,) for ``"cross_entropy"``, else (n, n_out), or (n,) if there is one output.
             parameters: another θ at which to evaluate; the network is left as it is.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
 
         Example:
             >>> network = MLP([2, 3, 2], initializer="zeros")
@@ -282,6 +379,14 @@ class MLP:
             x, y: rows of what ``check_data`` returned.
             theta: a contiguous vector of the network's dtype.
             out: where to write g, from :meth:`cut`; default a new vector.
+
+        Example:
+            >>> network = MLP([2, 3, 2], initializer="zeros")
+            >>> x, y = network.check_data(np.eye(2), np.array([0, 1]))
+            >>> out = network.cut(np.empty_like(network.parameters))
+            >>> value, gradient = network.backpropagate(x, y, network.parameters, out=out)
+            >>> gradient is out.vector, round(value, 6)
+            (True, 0.693147)
         """
         weights, biases = (self.weights, self.biases) if theta is self._parameters else self.views(theta)
         pre_activations, activations = forward_pass(x, weights, biases, self.activation_functions)
@@ -306,6 +411,13 @@ class MLP:
 
         δ is the derivative of the mean loss, so each row carries a factor 1/n; the penalty has no part in it.
 
+        Args:
+            x: inputs, (n, n_in).
+            y: targets, as in :meth:`loss_and_gradient`.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
+
         Example:
             >>> network = MLP([2, 3, 2], initializer="zeros")
             >>> signals = network.signals(np.eye(2), np.array([0, 1]))
@@ -321,7 +433,18 @@ class MLP:
     def evaluate(self, x: np.ndarray, y: np.ndarray, parameters: np.ndarray | None = None) -> Evaluation:
         """Return the mean loss (with the penalty) and the accuracy on the data, in pieces of 8,192 samples.
 
-        ``parameters`` evaluates it at another θ; the network is left as it is.
+        Args:
+            x: inputs, (n, n_in).
+            y: targets, as in :meth:`loss_and_gradient`.
+            parameters: another θ at which to evaluate; the network is left as it is.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
+
+        Example:
+            >>> network = MLP([1, 1], loss="mse", initializer="zeros")
+            >>> network.evaluate(np.ones((2, 1)), np.array([1.0, 3.0]))      # (1 + 9) / 2; regression has no accuracy
+            Evaluation(loss=5.0, accuracy=nan)
         """
         x, y = self.check_data(x, y)
         weights, biases = self.views(self._check_theta(parameters))
@@ -338,7 +461,24 @@ class MLP:
     # -- arguments ---------------------------------------------------------------------------------------------------
 
     def check_data(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return x and y as this network's loss takes them, or say what is wrong with them."""
+        """Return x and y as this network's loss takes them, or say what is wrong with them.
+
+        Args:
+            x: inputs, (n, n_in).
+            y: targets, as in :meth:`loss_and_gradient`.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
+
+        Example:
+            >>> x, y = MLP([2, 3]).check_data([[1, 2], [3, 4]], [0, 2])
+            >>> x.dtype, y
+            (dtype('float32'), array([0, 2]))
+            >>> MLP([2, 3]).check_data([[1, 2], [3, 4]], [0, 3])
+            Traceback (most recent call last):
+            ...
+            ValueError: y: ...
+        """
         x, n_outputs = self._check_x(x), self.layer_sizes[-1]
         if n_outputs == 1:
             array = as_array(y)
@@ -357,7 +497,18 @@ class MLP:
     # -- looking at it -----------------------------------------------------------------------------------------------
 
     def copy(self, dtype: str | None = None) -> MLP:
-        """Return an independent network of the same architecture and with the same θ, if asked for in another dtype."""
+        """Return an independent network of the same architecture and with the same θ, if asked for in another dtype.
+
+        Args:
+            dtype: ``"float32"`` or ``"float64"``; default that of this network.
+
+        Example:
+            >>> network = MLP([2, 3, 2], seed=0)
+            >>> twin = network.copy(dtype="float64")
+            >>> twin.parameters[:] = 0.0
+            >>> bool(network.parameters.any()), twin.dtype
+            (True, dtype('float64'))
+        """
         twin = MLP(
             self.layer_sizes,
             self.activation,
@@ -382,7 +533,15 @@ class MLP:
         self._own(self._parameters)
 
     def summary(self) -> str:
-        """Return a table of the layers with their shapes and numbers of parameters."""
+        """Return a table of the layers with their shapes and numbers of parameters.
+
+        Example:
+            >>> print(MLP([784, 64, 10]).summary())
+            layer            weights   biases   parameters
+            0               784 × 64       64       50,240
+            1                64 × 10       10          650
+            all               50,816       74       50,890
+        """
         rows = [("layer", "weights", "biases", "parameters")]
         for k, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             rows.append((str(k), f"{W.shape[0]} × {W.shape[1]}", str(b.size), f"{W.size + b.size:,}"))

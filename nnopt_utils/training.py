@@ -22,7 +22,17 @@ from nnopt_utils.problems.objectives import Objective
 
 
 class DivergenceError(ArithmeticError):
-    """The loss or the gradient stopped being finite. ``history`` is the record up to there."""
+    """The loss or the gradient stopped being finite. ``history`` is the record up to there.
+
+    Example:
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x, y = np.array([[0.0], [100.0]]), np.array([0.0, 100.0])
+        >>> try:
+        ...     fit(MLP([1, 1], loss="mse"), SGD(learning_rate=1.0), (x, y), epochs=100, batch_size=2, progress=False)
+        ... except DivergenceError as error:
+        ...     print(str(error)[:17], len(error.history.step_losses) > 0)
+        training diverged True
+    """
 
     def __init__(self, message: str, history: History) -> None:
         super().__init__(message)
@@ -38,6 +48,15 @@ class Step(NamedTuple):
         loss: of its mini-batch, at the parameters before the step.
         gradient: g, that the step was taken with.
         network, optimizer: after the step.
+
+    Example:
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x, y = np.array([[0.0], [1.0]]), np.array([0, 1])
+        >>> def stop_when_good(step):
+        ...     return step.loss < 0.5
+        >>> history = fit(MLP([1, 2]), SGD(learning_rate=1.0), (x, y), 50, callback=stop_when_good, progress=False)
+        >>> history.interrupted, history.step_losses[-1] < 0.5
+        (True, True)
     """
 
     t: int
@@ -59,6 +78,9 @@ def batches(n_samples: int, batch_size: int, seed: int, epoch: int) -> list[np.n
 
     Returns:
         Arrays of indices, B in each; the last one may be smaller.
+
+    Raises:
+        TypeError, ValueError: a number that is no integer or out of its range.
 
     Example:
         >>> batches(5, batch_size=2, seed=0, epoch=1)

@@ -26,6 +26,10 @@ class LiteratureRow(NamedTuple):
         kind: "absolute", "relative", "at most", "at least" or "range".
         digits: significant digits of ours in the table.
         shown: False for a value that differs between processors: the table then says only that it is within tolerance.
+
+    Example:
+        >>> LiteratureRow("ln 10", published=2.303, ours=2.3026, tolerance=0.001)
+        LiteratureRow(what='ln 10', published=2.303, ours=2.3026, tolerance=0.001, kind='absolute', ...)
     """
 
     what: str

@@ -25,6 +25,20 @@ class SettingResult:
         low, high: the band: quartiles, or minimum and maximum of four seeds or fewer.
         diverged, failed: how many runs did.
         at_edge: the searched numbers that are the smallest or largest of their space: a better one may lie outside.
+
+    Example:
+        >>> from nnopt_utils.datasets import two_moons
+        >>> from nnopt_utils.experiments import Space, Task, search
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x, y = two_moons(60)
+        >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=5)
+        >>> spaces = {"SGD": Space(SGD, learning_rate=[0.001, 0.1, 1e30])}
+        >>> results = search(task, spaces, seeds=[0, 1], n_jobs=1, progress=False)
+        >>> [(result.setting, result.diverged) for result in results.settings("SGD")]
+        [(learning_rate=0.001, 0), (learning_rate=0.1, 0), (learning_rate=1e+30, 2)]
+        >>> best = results.best("SGD")
+        >>> best.setting.values, best.low <= best.median <= best.high, best.at_edge
+        ({'learning_rate': 0.1}, True, ())
     """
 
     label: str
@@ -48,6 +62,18 @@ class Curves:
         metric: what was measured.
         runs: shape (seeds, n); from where a run diverged on, −∞ or ∞, the worst there is.
         median, low, high: over the seeds, shape (n,); the band as in ``SettingResult``.
+
+    Example:
+        >>> from nnopt_utils.datasets import two_moons
+        >>> from nnopt_utils.experiments import Space, Task, search
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x, y = two_moons(60)
+        >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=5)
+        >>> spaces = {"SGD": Space(SGD, learning_rate=[0.001, 0.1, 1e30])}
+        >>> results = search(task, spaces, seeds=[0, 1], n_jobs=1, progress=False)
+        >>> curves = results.curves("SGD", "val_loss")
+        >>> curves.epochs.tolist(), curves.runs.shape, curves.median.shape
+        ([1, 2, 3, 4, 5], (2, 5), (5,))
     """
 
     epochs: np.ndarray
@@ -68,6 +94,18 @@ class RateCurve:
         finals: shape (seeds, n), as in ``SettingResult``.
         median, low, high: over the seeds, shape (n,).
         lost: how many runs diverged or failed, shape (n,).
+
+    Example:
+        >>> from nnopt_utils.datasets import two_moons
+        >>> from nnopt_utils.experiments import Space, Task, search
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x, y = two_moons(60)
+        >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=5)
+        >>> spaces = {"SGD": Space(SGD, learning_rate=[0.001, 0.1, 1e30])}
+        >>> results = search(task, spaces, seeds=[0, 1], n_jobs=1, progress=False)
+        >>> curve = results.rate_curve("SGD", "val_loss")
+        >>> curve.rates.tolist(), curve.lost.tolist(), curve.median[-1]
+        ([0.001, 0.1, 1e+30], [0, 0, 2], np.float64(inf))
     """
 
     label: str
@@ -92,6 +130,18 @@ class Robustness:
         open_below, open_above: whether the range ends only where the search did: then it is at least this wide.
         ranges: seed → (lowest, highest) from this seed's runs alone; where none finished, twice its first rate.
         seed_decades: seed → the decades of its range.
+
+    Example:
+        >>> from nnopt_utils.datasets import two_moons
+        >>> from nnopt_utils.experiments import Space, Task, search
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x, y = two_moons(60)
+        >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=5)
+        >>> spaces = {"SGD": Space(SGD, learning_rate=[0.001, 0.1, 1e30])}
+        >>> results = search(task, spaces, seeds=[0, 1], n_jobs=1, progress=False)
+        >>> found = results.robustness("SGD", within=0.01)
+        >>> found.best_rate, found.lowest <= 0.1 <= found.highest, found.open_above
+        (0.1, True, False)
     """
 
     label: str
@@ -106,7 +156,25 @@ class Robustness:
 
 
 def curve_through(label: str, metric: str, name: str, settings: Sequence[SettingResult]) -> RateCurve:
-    """The curve through settings that differ in the number ``name`` alone."""
+    """The curve through settings that differ in the number ``name`` alone.
+
+    Args:
+        label: of the optimizer.
+        metric: of the finals.
+        name: of the number that differs.
+        settings: at least two.
+
+    Example:
+        >>> from nnopt_utils.datasets import two_moons
+        >>> from nnopt_utils.experiments import Space, Task, search
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x, y = two_moons(60)
+        >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=5)
+        >>> spaces = {"SGD": Space(SGD, learning_rate=[0.001, 0.1, 1e30])}
+        >>> results = search(task, spaces, seeds=[0, 1], n_jobs=1, progress=False)
+        >>> curve_through("SGD", "val_loss", "learning_rate", results.settings("SGD", "val_loss")).rates.tolist()
+        [0.001, 0.1, 1e+30]
+    """
     ordered = sorted(settings, key=lambda result: float(result.setting.values[name]))
     return RateCurve(
         label,
@@ -121,7 +189,21 @@ def curve_through(label: str, metric: str, name: str, settings: Sequence[Setting
 
 
 def robustness_of(curve: RateCurve, metric: Metric, seeds: Sequence[int], within: float) -> Robustness:
-    """The range of rates around the best of a curve, over the seeds and of each seed."""
+    """The range of rates around the best of a curve, over the seeds and of each seed.
+
+    Args:
+        curve: the metric against the rate.
+        metric: says which end is good.
+        seeds: of the curve's finals, in order.
+        within: the tolerance, in units of the metric.
+
+    Example:
+        >>> rates, losses = np.array([0.01, 0.1, 1.0]), np.array([0.5, 0.1, 0.9])
+        >>> curve = RateCurve("SGD", "val_loss", rates, losses[None], losses, losses, losses, np.zeros(3))
+        >>> found = robustness_of(curve, Metric(), seeds=[0], within=0.2)
+        >>> found.best_rate, round(found.decades, 2)      # half the way down to 0.01, a quarter of the way up to 1
+        (0.1, 0.75)
+    """
     logs = np.log10(curve.rates)
     low, high, best = _range_within(logs, metric.goodness(curve.median), within)
     single = {

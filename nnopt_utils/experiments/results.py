@@ -32,6 +32,20 @@ class Results:
             unless finished), ``steps``, ``seconds`` (of training), steps, epochs and seconds to the target (``None`` if
             it was not reached), and ``curves``: the metrics and seconds at each point as far as the run came.
         interrupted: whether the search was stopped before its end.
+
+    Example:
+        >>> from nnopt_utils.datasets import two_moons
+        >>> from nnopt_utils.experiments import search
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x, y = two_moons(60)
+        >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=5)
+        >>> spaces = {"SGD": Space(SGD, learning_rate=[0.001, 0.1, 1e30])}
+        >>> results = search(task, spaces, seeds=[0, 1], n_jobs=1, progress=False)
+        >>> results.best("SGD").setting, [found.diverged for found in results.settings("SGD")]
+        (learning_rate=0.1, [0, 0, 2])
+        >>> row = results.summary()[0]
+        >>> row["setting"], row["runs"], row["diverged"]
+        ('learning_rate=0.1', '6 of 6', 2)
     """
 
     def __init__(
@@ -62,7 +76,15 @@ class Results:
     # -- settings ----------------------------------------------------------------------------------------------------
 
     def settings(self, label: str, metric: str | None = None) -> list[SettingResult]:
-        """Every setting of an optimizer that has all its seeds, in the order of its space."""
+        """Every setting of an optimizer that has all its seeds, in the order of its space.
+
+        Args:
+            label: of the optimizer.
+            metric: one of the task's; default the one that decides.
+
+        Raises:
+            ValueError: an unknown label or metric.
+        """
         metric = self._check(label, metric)
         found = [self._result(label, setting, metric) for setting in self.spaces[label].settings]
         return [result for result in found if result is not None]
@@ -161,6 +183,20 @@ class Results:
             Columns ``label``, ``setting``, ``reached`` (how many of the seeds), and the median epochs, steps and
             seconds of training. A run that never reaches the target counts as ∞. Reaching is looked at where the
             metric is measured: after each epoch.
+
+        Raises:
+            ValueError: no target here, nor in the task; a label without a finished setting.
+
+        Example:
+            >>> from nnopt_utils.experiments import search
+            >>> from nnopt_utils.optimizers import SGD
+            >>> data = [[0.0], [1.0]], [0.0, 1.0], [[0.0], [1.0]], [0.0, 1.0]
+            >>> task = Task([1, 1], data, epochs=100, loss="mse")
+            >>> spaces = {"SGD": Space(SGD, learning_rate=[0.001, 0.01, 0.1])}
+            >>> results = search(task, spaces, seeds=[0, 1, 2], n_jobs=1, progress=False)
+            >>> row = results.time_to_target(target=0.1)[0]
+            >>> row["setting"], row["reached"], row["epochs_to_target"] < 100
+            ('learning_rate=0.1', '3 of 3', True)
         """
         goal = self.task.target
         if target is not None:
@@ -180,7 +216,27 @@ class Results:
     # -- curves ------------------------------------------------------------------------------------------------------
 
     def curves(self, label: str, metric: str | None = None, setting: Setting | None = None) -> Curves:
-        """A metric at every epoch, of the best setting or another."""
+        """A metric at every epoch, of the best setting or another.
+
+        Args:
+            label: of the optimizer.
+            metric: one of the task's; default the one that decides.
+            setting: which; default the best.
+
+        Raises:
+            ValueError: an unknown label or metric.
+
+        Example:
+            >>> from nnopt_utils.experiments import search
+            >>> from nnopt_utils.optimizers import SGD
+            >>> data = [[0.0], [1.0]], [0.0, 1.0], [[0.0], [1.0]], [0.0, 1.0]
+            >>> task = Task([1, 1], data, epochs=100, loss="mse")
+            >>> spaces = {"SGD": Space(SGD, learning_rate=[0.001, 0.01, 0.1])}
+            >>> results = search(task, spaces, seeds=[0, 1, 2], n_jobs=1, progress=False)
+            >>> curves = results.curves("SGD")
+            >>> curves.metric, curves.runs.shape, bool(curves.median[-1] < curves.median[0])
+            ('val_loss', (3, 100), True)
+        """
         metric = self._check(label, metric)
         setting = self.best(label).setting if setting is None else setting
         epochs, of = self.task.epochs, self.task.metrics[metric]
@@ -191,8 +247,23 @@ class Results:
     def rate_curve(self, label: str, metric: str | None = None, name: str = "learning_rate") -> RateCurve:
         """The metric after the last epoch against the learning rate, everything else as in the best setting.
 
+        Args:
+            label: of the optimizer.
+            metric: one of the task's; default the one that decides.
+            name: of another number that was searched; default the learning rate.
+
         Raises:
             ValueError: the learning rate was not searched, or all settings differ from the best in something else.
+
+        Example:
+            >>> from nnopt_utils.experiments import search
+            >>> from nnopt_utils.optimizers import SGD
+            >>> data = [[0.0], [1.0]], [0.0, 1.0], [[0.0], [1.0]], [0.0, 1.0]
+            >>> task = Task([1, 1], data, epochs=100, loss="mse")
+            >>> spaces = {"SGD": Space(SGD, learning_rate=[0.001, 0.01, 0.1])}
+            >>> results = search(task, spaces, seeds=[0, 1, 2], n_jobs=1, progress=False)
+            >>> results.rate_curve("SGD").rates.tolist()
+            [0.001, 0.01, 0.1]
         """
         metric = self._check(label, metric)
         best = self.best(label, metric).setting
@@ -218,6 +289,20 @@ class Results:
             label: of the optimizer.
             within: the tolerance, in units of the metric; default 0.01: one percentage point of accuracy.
             metric: default the task's.
+
+        Raises:
+            ValueError: the learning rate was not searched; an unknown label or metric.
+
+        Example:
+            >>> from nnopt_utils.experiments import search
+            >>> from nnopt_utils.optimizers import SGD
+            >>> data = [[0.0], [1.0]], [0.0, 1.0], [[0.0], [1.0]], [0.0, 1.0]
+            >>> task = Task([1, 1], data, epochs=100, loss="mse")
+            >>> spaces = {"SGD": Space(SGD, learning_rate=[0.001, 0.01, 0.1])}
+            >>> results = search(task, spaces, seeds=[0, 1, 2], n_jobs=1, progress=False)
+            >>> found = results.robustness("SGD", within=0.01)
+            >>> found.best_rate, found.open_above     # the largest tried: there may be better ones
+            (0.1, True)
         """
         check_number("within", within, low=0.0)
         curve = self.rate_curve(label, metric)
@@ -240,6 +325,18 @@ class Results:
 
         Raises:
             ValueError: the task has no test data; a run was interrupted.
+
+        Example:
+            >>> from nnopt_utils.datasets import Dataset, two_moons
+            >>> from nnopt_utils.experiments import search
+            >>> from nnopt_utils.optimizers import SGD
+            >>> x, y = two_moons(80)
+            >>> task = Task([2, 8, 2], Dataset(x[:40], y[:40], x[40:60], y[40:60], x[60:], y[60:]), epochs=5)
+            >>> spaces = {"SGD": Space(SGD, learning_rate=[0.01, 0.1])}
+            >>> results = search(task, spaces, seeds=[0, 1], n_jobs=1, progress=False)
+            >>> found = results.test("SGD", seeds=[7, 8, 9], n_jobs=1)
+            >>> found.metric, list(found.finals)
+            ('test_accuracy', [7, 8, 9])
         """
         best = self.best(label)
         chosen = self.seeds if seeds is None else check_seeds(seeds)

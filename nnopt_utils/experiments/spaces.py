@@ -45,8 +45,12 @@ class Range:
 def fixed(value: Any) -> Fixed:
     """Mark a list as one value that every setting has, not as values to search.
 
-    >>> len(Space(dict, boundaries=fixed([10, 20]), rate=[0.1, 0.2]))
-    2
+    Args:
+        value: the list, tuple or array.
+
+    Example:
+        >>> len(Space(dict, boundaries=fixed([10, 20]), rate=[0.1, 0.2]))
+        2
     """
     return Fixed(value)
 
@@ -54,8 +58,16 @@ def fixed(value: Any) -> Fixed:
 def uniform(low: float, high: float) -> Range:
     """Values spread evenly over [low, high], for a random search.
 
-    >>> uniform(0.8, 0.99)
-    uniform(0.8, 0.99)
+    Args:
+        low: the smallest value.
+        high: the largest value, above ``low``.
+
+    Raises:
+        TypeError, ValueError: bounds that are no such numbers.
+
+    Example:
+        >>> uniform(0.8, 0.99)
+        uniform(0.8, 0.99)
     """
     return _range(low, high, logarithmic=False)
 
@@ -63,8 +75,16 @@ def uniform(low: float, high: float) -> Range:
 def log_uniform(low: float, high: float) -> Range:
     """Values whose logarithms are spread evenly over [log low, log high], low > 0: as many in each decade.
 
-    >>> log_uniform(1e-5, 1)
-    log_uniform(1e-05, 1)
+    Args:
+        low: the smallest value, above 0.
+        high: the largest value, above ``low``.
+
+    Raises:
+        TypeError, ValueError: bounds that are no such numbers.
+
+    Example:
+        >>> log_uniform(1e-5, 1)
+        log_uniform(1e-05, 1)
     """
     check_number("low", low, low=0.0, low_open=True)
     return _range(low, high, logarithmic=True)

@@ -16,7 +16,21 @@ FORMAT = 1
 
 
 class TableError(ValueError):
-    """The table on disk is another search's, in use, or damaged. It is left as it is."""
+    """The table on disk is another search's, in use, or damaged. It is left as it is.
+
+    Example:
+        >>> import tempfile
+        >>> from nnopt_utils.experiments import Space, Task, search
+        >>> from nnopt_utils.optimizers import SGD
+        >>> data, spaces = ([[0.0], [1.0]], [0, 1], [[0.0], [1.0]], [0, 1]), {"SGD": Space(SGD, learning_rate=[0.1])}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table = f"{folder}/runs.jsonl"
+        ...     first = search(Task([1, 2], data, epochs=1), spaces, [0], table=table, n_jobs=1, progress=False)
+        ...     search(Task([1, 2], data, epochs=2), spaces, [0], table=table, n_jobs=1, progress=False)
+        Traceback (most recent call last):
+        ...
+        nnopt_utils.experiments.store.TableError: table: ... is of another task (epochs: 1 in the table, 2 here); ...
+    """
 
 
 class Store:

@@ -18,7 +18,18 @@ from nnopt_utils.training import DivergenceError, fit
 
 @dataclass(frozen=True)
 class Metric:
-    """What is measured along a run, and which end of it is good."""
+    """What is measured along a run, and which end of it is good.
+
+    Args:
+        larger_is_better: True for an accuracy; default False, as for a loss.
+
+    Example:
+        >>> accuracy, loss = Metric(larger_is_better=True), Metric()
+        >>> accuracy.reaches(0.98, 0.97), loss.reaches(0.98, 0.97), accuracy.worst, loss.worst
+        (True, False, -inf, inf)
+        >>> loss.goodness(0.3) > loss.goodness(0.5)
+        True
+    """
 
     larger_is_better: bool = False
 
@@ -28,11 +39,20 @@ class Metric:
         return -math.inf if self.larger_is_better else math.inf
 
     def goodness(self, values: Any) -> Any:
-        """The values, turned round where less is better: more goodness is always better."""
+        """The values, turned round where less is better: more goodness is always better.
+
+        Args:
+            values: a number or an array.
+        """
         return values if self.larger_is_better else -values
 
     def reaches(self, value: float, target: float) -> bool:
-        """Whether a value is as good as the target."""
+        """Whether a value is as good as the target.
+
+        Args:
+            value: what was measured.
+            target: what is to be reached.
+        """
         return bool(self.goodness(value) >= self.goodness(target))
 
 
@@ -49,6 +69,15 @@ class RunResult:
         curves: metric → its values after each epoch, as far as the run came.
         seconds: of training, up to the same points.
         steps: how many steps the run took.
+
+    Example:
+        >>> from nnopt_utils.datasets import two_moons
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x, y = two_moons(60)
+        >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=3, batch_size=20)
+        >>> result = task.run(lambda: SGD(learning_rate=0.1), seed=0, arrays=task.arrays)
+        >>> result.status, result.steps, len(result.curves["val_loss"])
+        ('finished', 6, 3)
     """
 
     status: str
@@ -135,11 +164,39 @@ class Task:
         self.steps_per_epoch = -(-len(self.arrays[0]) // self.batch_size)
 
     def run(self, build: Callable[[], Any], seed: int, arrays: Sequence[np.ndarray]) -> RunResult:
-        """One run, from a new optimizer ``build()``. What it raises is recorded as a failed run."""
+        """One run, from a new optimizer ``build()``. What it raises is recorded as a failed run.
+
+        Args:
+            build: makes a new optimizer; called once.
+            seed: of the network's weights and of the order of the samples.
+            arrays: the task's ``arrays``.
+
+        Example:
+            >>> from nnopt_utils.datasets import two_moons
+            >>> from nnopt_utils.optimizers import SGD
+            >>> x, y = two_moons(60)
+            >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=3)
+            >>> task.run(lambda: SGD(learning_rate=1e30), seed=0, arrays=task.arrays).status
+            'diverged'
+        """
         return self._train(build(), seed, arrays)[0]
 
     def test(self, build: Callable[[], Any], seed: int, arrays: Sequence[np.ndarray]) -> RunResult:
-        """One run that ends with the test data; ``arrays`` are ``test_arrays``."""
+        """One run that ends with the test data; ``arrays`` are ``test_arrays``.
+
+        Args:
+            build: makes a new optimizer; called once.
+            seed: of the network's weights and of the order of the samples.
+            arrays: the task's ``test_arrays``.
+
+        Example:
+            >>> from nnopt_utils.datasets import Dataset, two_moons
+            >>> from nnopt_utils.optimizers import SGD
+            >>> x, y = two_moons(80)
+            >>> task = Task([2, 8, 2], Dataset(x[:40], y[:40], x[40:60], y[40:60], x[60:], y[60:]), epochs=3)
+            >>> list(task.test(lambda: SGD(learning_rate=0.1), seed=0, arrays=task.test_arrays).curves)
+            ['test_loss', 'test_accuracy']
+        """
         optimizer = build()
         result, network = self._train(optimizer, seed, arrays[:4])
         if result.status != "finished":
@@ -158,7 +215,14 @@ class Task:
         return (*self.arrays, x, y)
 
     def describe(self) -> dict[str, Any]:
-        """Everything that fixes the result, as numbers and text: a table of another task is refused."""
+        """Everything that fixes the result, as numbers and text: a table of another task is refused.
+
+        Example:
+            >>> x, y = np.eye(2), np.array([0, 1])
+            >>> description = Task([2, 2], (x, y, x, y), epochs=3).describe()
+            >>> description["epochs"], description["n_train"], description["train"]
+            (3, 2, 'nnopt_utils.training.fit')
+        """
         return {
             "task": "Task",
             **{name: identify(name, value) for name, value in self._network.items()},
@@ -170,7 +234,13 @@ class Task:
         }
 
     def without_data(self) -> Task:
-        """The task without its arrays, which travel beside it."""
+        """The task without its arrays, which travel beside it.
+
+        Example:
+            >>> x, y = np.eye(2), np.array([0, 1])
+            >>> Task([2, 2], (x, y, x, y), epochs=3).without_data()
+            Task([2, 2], 3 epochs of batches of 32, judged by val_accuracy)
+        """
         light = copy.copy(self)
         light.arrays, light._data = (), None
         return light

@@ -16,7 +16,15 @@ OUTPUT_LAYER = "output"
 
 
 class NoTwinError(ValueError):
-    """A network or an optimizer has no equal in Keras. The message says which part, and what has one."""
+    """A network or an optimizer has no equal in Keras. The message says which part, and what has one.
+
+    Example:
+        >>> from nnopt_utils.optimizers import ScheduleFreeSGD
+        >>> optimizer_to_keras(ScheduleFreeSGD(learning_rate=0.1))
+        Traceback (most recent call last):
+        ...
+        nnopt_utils.keras_bridge.optimizers.NoTwinError: ...
+    """
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,9 @@ _COMMON = {"weight_decay": 0.0, "clipvalue": None, "clipnorm": None, "global_cli
 
 def optimizer_to_keras(optimizer: Optimizer) -> Any:
     """Return a new Keras optimizer with the same hyperparameters.
+
+    Args:
+        optimizer: one of ours, before its first step.
 
     Raises:
         TypeError: not an optimizer of this library.

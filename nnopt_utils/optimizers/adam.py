@@ -96,7 +96,14 @@ class Adam(Optimizer):
         theta -= self.learning_rate * correction_2**0.5 / correction_1 * m / root
 
     def corrections(self) -> tuple[float, float]:
-        """Return 1 − β₁ᵗ and 1 − β₂ᵗ, by which m and v are too small; 1 where there is no bias correction."""
+        """Return 1 − β₁ᵗ and 1 − β₂ᵗ, by which m and v are too small; 1 where there is no bias correction.
+
+        Example:
+            >>> adam = Adam()
+            >>> adam.step(np.ones(1), np.ones(1))
+            >>> [round(correction, 4) for correction in adam.corrections()]      # after step 1: 1 − β₁ and 1 − β₂
+            [0.1, 0.001]
+        """
         if not self.bias_correction or (self.amsgrad and self.convention == "paper"):
             return 1.0, 1.0
         return 1 - self.beta_1**self.t, 1 - self.beta_2**self.t

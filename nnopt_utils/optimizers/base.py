@@ -21,7 +21,18 @@ from nnopt_utils.optimizers.state import Cut, Part, State
 
 
 class NonFiniteGradientError(ValueError):
-    """The gradient given to ``step`` holds NaN or infinity; nothing was changed."""
+    """The gradient given to ``step`` holds NaN or infinity; nothing was changed.
+
+    Example:
+        >>> from nnopt_utils.optimizers import SGD
+        >>> theta = np.ones(2)
+        >>> SGD(learning_rate=0.1).step(theta, np.array([0.0, np.nan]))
+        Traceback (most recent call last):
+        ...
+        nnopt_utils.optimizers.base.NonFiniteGradientError: gradient: ...
+        >>> theta
+        array([1., 1.])
+    """
 
 
 class Optimizer(State, Declared, ABC):
@@ -50,6 +61,22 @@ class Optimizer(State, Declared, ABC):
             step, from θ̄ = θ after the first. ``evaluation_parameters`` returns it. Default: no average.
         gradient_accumulation_steps: k >= 1: collect the gradients of k calls and step with their mean. Calls
             between change nothing but the collected sum; t counts steps, not calls. Default: step each call.
+
+    Example:
+        >>> class SignedMomentum(Optimizer):
+        ...     beta: float = fraction(default=0.5)
+        ...     slots = ("m",)
+        ...
+        ...     def update(self, theta, gradient, m):
+        ...         m *= self.beta
+        ...         m += (1 - self.beta) * gradient
+        ...         theta -= self.learning_rate * np.sign(m)
+        >>> optimizer, theta = SignedMomentum(learning_rate=0.1), np.array([1.0, 1.0])
+        >>> optimizer.step(theta, np.array([3.0, -0.01]))
+        >>> theta, optimizer.state["m"]
+        (array([0.9, 1.1]), array([ 1.5  , -0.005]))
+        >>> optimizer
+        SignedMomentum(learning_rate=0.1, beta=0.5, convention='paper', weight_decay=0.0)
 
     Warning:
         Keras clips before it decays; PyTorch clips outside the optimizer, hence before the L2 term: the same
@@ -83,7 +110,20 @@ class Optimizer(State, Declared, ABC):
 
     @abstractmethod
     def update(self, theta: np.ndarray, gradient: np.ndarray, *slots: np.ndarray) -> None:
-        """Change one block of θ and its state in place: the rule."""
+        """Change one block of θ and its state in place: the rule.
+
+        Args:
+            theta: the block of θ, to be changed.
+            gradient: g there; a rule leaves it as it is.
+            slots: the block of each state array, to be changed: in the order of ``slots``.
+
+        Example:
+            >>> from nnopt_utils.optimizers import GradientDescent
+            >>> theta = np.array([1.0, 1.0])
+            >>> GradientDescent(learning_rate=0.5).update(theta, np.array([1.0, 0.0]))     # what ``step`` calls
+            >>> theta
+            array([0.5, 1. ])
+        """
 
     # -- one step ----------------------------------------------------------------------------------------------------
 
@@ -97,6 +137,14 @@ class Optimizer(State, Declared, ABC):
         Raises:
             TypeError, ValueError: bad shape or type; nothing is changed.
             NonFiniteGradientError: NaN or infinity in the gradient; nothing is changed.
+
+        Example:
+            >>> from nnopt_utils.optimizers import SGD
+            >>> optimizer, theta = SGD(learning_rate=0.1, momentum=0.9), np.array([1.0])
+            >>> for _ in range(3):
+            ...     optimizer.step(theta, np.array([1.0]))
+            >>> optimizer.t, theta.round(3)           # 0.1 + 0.19 + 0.271 lower
+            (3, array([0.439]))
         """
         self._check_step(theta, gradient)
         if self.schedule is not None:
@@ -125,10 +173,43 @@ class Optimizer(State, Declared, ABC):
             mix_into(self.state["average"], theta, weight, self.block_size)
 
     def begin_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
-        """Compute what is the same for all blocks of this step. A rule may override it."""
+        """Compute what is the same for all blocks of this step. A rule may override it.
+
+        Args:
+            theta: all of θ, before the step.
+            gradient: all of g, clipped.
+
+        Example:
+            >>> class Normalised(Optimizer):
+            ...     def begin_step(self, theta, gradient):
+            ...         self.this_step["norm"] = np.linalg.norm(gradient)     # of all of g, not of a block
+            ...
+            ...     def update(self, theta, gradient):
+            ...         theta -= self.learning_rate * gradient / self.this_step["norm"]
+            >>> theta = np.zeros(2)
+            >>> Normalised(learning_rate=1.0).step(theta, np.array([30.0, 40.0]))
+            >>> theta
+            array([-0.6, -0.8])
+        """
 
     def end_step(self, theta: np.ndarray) -> None:
-        """Finish the step after all blocks. A rule may override it."""
+        """Finish the step after all blocks. A rule may override it.
+
+        Args:
+            theta: all of θ, after the step; may be changed in place.
+
+        Example:
+            >>> class Projected(Optimizer):
+            ...     def update(self, theta, gradient):
+            ...         theta -= self.learning_rate * gradient
+            ...
+            ...     def end_step(self, theta):
+            ...         theta /= max(1.0, np.linalg.norm(theta))      # back into the unit ball
+            >>> theta = np.array([0.0, 0.5])
+            >>> Projected(learning_rate=1.0).step(theta, np.array([0.0, -4.0]))
+            >>> theta
+            array([0., 1.])
+        """
 
     def _update_part(self, theta: np.ndarray, gradient: np.ndarray, slots: list[np.ndarray]) -> None:
         if self.weight_decay and not self.owns_weight_decay:
@@ -147,6 +228,17 @@ class Optimizer(State, Declared, ABC):
 
         ``fit`` validates there. After training, ``network.parameters = optimizer.evaluation_parameters(
         network.parameters)`` keeps them; to go on training afterwards, keep a copy of θ.
+
+        Args:
+            theta: θ, as it was given to ``step``.
+
+        Example:
+            >>> from nnopt_utils.optimizers import SGD
+            >>> optimizer, theta = SGD(learning_rate=1.0, ema_momentum=0.5), np.array([0.0])
+            >>> for _ in range(2):
+            ...     optimizer.step(theta, np.array([1.0]))
+            >>> theta, optimizer.evaluation_parameters(theta)     # the average of −1 and −2
+            (array([-2.]), array([-1.5]))
         """
         return theta if not self.t or self.ema_momentum is None else self.state["average"].copy()
 
@@ -163,7 +255,16 @@ class Optimizer(State, Declared, ABC):
     # -- the parts of θ ----------------------------------------------------------------------------------------------
 
     def places(self, shape: tuple[int, ...]) -> Sequence[Place]:
-        """Return the places in a θ of this shape that ``update`` is called with in turn: its blocks."""
+        """Return the places in a θ of this shape that ``update`` is called with in turn: its blocks.
+
+        Args:
+            shape: of θ, (d,).
+
+        Example:
+            >>> from nnopt_utils.optimizers import SGD
+            >>> [place.size for place in SGD(learning_rate=0.1).places((150_000,))]
+            [65536, 65536, 18928]
+        """
         size, length = math.prod(shape), self.block_size
         blocks = [slice(start, min(start + length, size)) for start in range(0, size, length)]
         return [Place("block", (block.stop - block.start,), block) for block in blocks]

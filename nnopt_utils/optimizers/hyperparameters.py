@@ -50,6 +50,13 @@ class Hyperparameter:
         default: ``None`` stands for "off" and is not checked.
         kw_only: whether it is given by name only.
         by_convention: the defaults of conventions that have another.
+
+    Example:
+        >>> memory = Hyperparameter(check_fraction, 0.9, kw_only=False, by_convention={"keras": 0.95})
+        >>> memory.checked("memory", None, "keras"), memory.checked("memory", 0.5, "keras")
+        (0.95, 0.5)
+        >>> memory.parameter("memory"), memory.with_default(0.8).parameter("memory")
+        (<Parameter "memory=0.9 (keras: 0.95)">, <Parameter "memory=0.8">)
     """
 
     def __init__(
@@ -58,48 +65,135 @@ class Hyperparameter:
         self.check, self.default, self.kw_only, self.by_convention = check, default, kw_only, dict(by_convention)
 
     def checked(self, name: str, given: Any, convention: str) -> Any:
-        """Return what was given, or the convention's default, if it is in the range."""
+        """Return what was given, or the convention's default, if it is in the range.
+
+        Args:
+            name: of the argument, for messages.
+            given: what was given; ``None`` if nothing was.
+            convention: which default stands for nothing.
+
+        Raises:
+            TypeError, ValueError: what was given is out of the range.
+        """
         value = self.by_convention.get(convention, self.default) if given is None else given
         return None if value is None else self.check(name, value)
 
     def with_default(self, default: Any) -> Hyperparameter:
-        """The same argument with another default, the same in all conventions."""
+        """The same argument with another default, the same in all conventions.
+
+        Args:
+            default: the other one.
+        """
         return type(self)(self.check, default, self.kw_only, {})
 
     def parameter(self, name: str) -> Parameter:
-        """How it looks in a signature."""
+        """How it looks in a signature.
+
+        Args:
+            name: of the argument.
+        """
         kind = Parameter.KEYWORD_ONLY if self.kw_only else Parameter.POSITIONAL_OR_KEYWORD
         shown = ByConvention(self.default, self.by_convention) if self.by_convention else self.default
         return Parameter(name, kind, default=shown)
 
 
 def fraction(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
-    """Declare a number x with 0 <= x < 1."""
+    """Declare a number x with 0 <= x < 1.
+
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        kw_only: whether it is given by name only; default False.
+        by_convention: defaults of other conventions, as ``keras=1e-7``.
+
+    Example:
+        >>> fraction(default=0.9).checked("x", 1.0, "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got 1.0; expected a finite number >= 0 and < 1
+    """
     return Hyperparameter(check_fraction, default, kw_only, by_convention)
 
 
 def positive(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
-    """Declare a number above 0."""
+    """Declare a number above 0.
+
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        kw_only: whether it is given by name only; default False.
+        by_convention: defaults of other conventions, as ``keras=1e-7``.
+
+    Example:
+        >>> positive(default=1.0).checked("x", 0.0, "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got 0.0; expected a finite number > 0
+    """
     return Hyperparameter(check_positive, default, kw_only, by_convention)
 
 
 def not_negative(*, default: Any, kw_only: bool = False, **by_convention: Any) -> Any:
-    """Declare a number of at least 0."""
+    """Declare a number of at least 0.
+
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        kw_only: whether it is given by name only; default False.
+        by_convention: defaults of other conventions, as ``keras=1e-7``.
+
+    Example:
+        >>> not_negative(default=0.0).checked("x", -1.0, "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got -1.0; expected a finite number >= 0
+    """
     return Hyperparameter(check_not_negative, default, kw_only, by_convention)
 
 
 def number(*, default: Any, low: float = -math.inf, high: float = math.inf, **by_convention: Any) -> Any:
-    """Declare a number x with low <= x <= high."""
+    """Declare a number x with low <= x <= high.
+
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        low, high: the range, both ends in it; default: none.
+        by_convention: defaults of other conventions, as ``keras=1e-7``.
+
+    Example:
+        >>> number(default=0.0, low=-1, high=1).checked("x", 2.0, "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got 2.0; expected a finite number >= -1 and <= 1
+    """
     return Hyperparameter(lambda n, x: check_number(n, x, low=low, high=high), default, False, by_convention)
 
 
 def integer(*, default: Any, low: int, kw_only: bool = False) -> Any:
-    """Declare an integer of at least ``low``."""
+    """Declare an integer of at least ``low``.
+
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        low: the smallest.
+        kw_only: whether it is given by name only; default False.
+
+    Example:
+        >>> integer(default=1, low=1).checked("x", 0, "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got 0; expected an integer >= 1
+    """
     return Hyperparameter(lambda n, x: check_integer(n, x, low=low), default, kw_only, {})
 
 
 def flag(*, default: bool) -> Any:
-    """Declare a switch."""
+    """Declare a switch.
+
+    Args:
+        default: True or False.
+
+    Example:
+        >>> flag(default=False).checked("x", "no", "paper")
+        Traceback (most recent call last):
+        ...
+        TypeError: x: got 'no'; expected True or False
+    """
     return Hyperparameter(_check_flag, default, False, {})
 
 
@@ -111,12 +205,38 @@ def _check_flag(name: str, value: Any) -> bool:
 
 
 def choice(*, default: str, options: Iterable[str], kw_only: bool = False) -> Any:
-    """Declare a name out of several."""
+    """Declare a name out of several.
+
+    Args:
+        default: where none is given; ``None`` stands for "off".
+        options: the names.
+        kw_only: whether it is given by name only; default False.
+
+    Example:
+        >>> choice(default="l2", options=("l1", "l2")).checked("x", "l3", "paper")
+        Traceback (most recent call last):
+        ...
+        ValueError: x: got 'l3'; expected one of 'l1', 'l2' (did you mean 'l2' or 'l1'?)
+    """
     return Hyperparameter(lambda n, x: check_choice(n, x, options), default, kw_only, {})
 
 
 class Rate(Hyperparameter):
-    """The learning rate: a number above 0, or a schedule, from the number of finished steps to a rate."""
+    """The learning rate: a number above 0, or a schedule, from the number of finished steps to a rate.
+
+    Args:
+        default: η where none is given; without a default it must be given.
+        by_convention: defaults of other conventions, as ``keras=1e-7``.
+
+    Example:
+        >>> from nnopt_utils.optimizers import SGD
+        >>> optimizer, theta = SGD(learning_rate=lambda step: 1 / (1 + step)), np.zeros(1)
+        >>> for _ in range(2):
+        ...     optimizer.step(theta, np.ones(1))
+        ...     print(optimizer.learning_rate)
+        1.0
+        0.5
+    """
 
     def __init__(self, *, default: Any = Parameter.empty, **by_convention: Any) -> None:
         super().__init__(check_positive, default, False, by_convention)
@@ -155,3 +275,6 @@ def rate_at(value: Any, finished_steps: int) -> float:
         return check_not_negative("learning_rate", value(finished_steps))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{error} from the schedule {value!r} after {finished_steps} steps") from error
+
+
+__all__ = ["Hyperparameter", "Rate", "choice", "flag", "fraction", "integer", "not_negative", "number", "positive"]

@@ -92,7 +92,15 @@ class Nadam(Optimizer):
         self.scalars = {"mu_product": 1.0}
 
     def mu(self, t: int) -> float:
-        """Return the momentum μ of step ``t``."""
+        """Return the momentum μ of step ``t``.
+
+        Args:
+            t: the step, from 1.
+
+        Example:
+            >>> [round(Nadam().mu(t), 4) for t in (1, 1000, 25_000)]
+            [0.4501, 0.5178, 0.8924]
+        """
         return self.beta_1 * (1 - 0.5 * 0.96 ** (self.momentum_decay * t))
 
     def begin_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:

@@ -104,7 +104,17 @@ class RAdam(Optimizer):
             theta -= rate * m
 
     def rectification(self) -> float:
-        """Return r_t, or 0 while ρ_t is too small."""
+        """Return r_t, or 0 while ρ_t is too small.
+
+        Example:
+            >>> optimizer, theta = RAdam(), np.ones(1)
+            >>> factors = []
+            >>> for _ in range(6):
+            ...     optimizer.step(theta, np.ones(1))
+            ...     factors.append(round(optimizer.rectification(), 3))
+            >>> factors
+            [0.0, 0.0, 0.0, 0.0, 0.017, 0.026]
+        """
         power = self.beta_2**self.t
         last = 2 / (1 - self.beta_2) - 1
         rho = last - 2 * self.t * power / (1 - power)

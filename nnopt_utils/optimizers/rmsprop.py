@@ -117,7 +117,16 @@ class RMSprop(Optimizer):
             theta -= u
 
     def root(self, gradient: np.ndarray, slot: dict[str, np.ndarray]) -> np.ndarray:
-        """Take the gradient into v (and m), and return the root that divides the step."""
+        """Take the gradient into v (and m), and return the root that divides the step.
+
+        Args:
+            gradient: g.
+            slot: the state arrays by name, changed in place.
+
+        Example:
+            >>> RMSprop(rho=0.75).root(np.array([2.0, 0.0]), {"v": np.zeros(2)}).round(4)      # √(¼ · 4 + ε), √ε
+            array([1.e+00, 3.e-04])
+        """
         v = slot["v"]
         v *= self.rho
         v += (1 - self.rho) * gradient**2

@@ -36,15 +36,15 @@ class SGD(Optimizer):
 
         v_t = \beta v_{t-1} + g_t, \qquad \theta_{t+1} = \theta_t - \eta_t (g_t + \beta v_t) .
 
-    ==================  ===============  ==============  ===============
-    \                   paper            keras           pytorch
-    ==================  ===============  ==============  ===============
-    rate                in the velocity  in the velocity outside it
-    learning_rate       0.01             0.01            0.001
-    momentum            0                0               0
-    weight_decay        decoupled, × η   decoupled, × η  L2, added to g
-    dampening           –                –               yes
-    ==================  ===============  ==============  ===============
+    ==================  ===============  ===============  ===============
+    \                   paper            keras            pytorch
+    ==================  ===============  ===============  ===============
+    rate                in the velocity  in the velocity  outside it
+    learning_rate       0.01             0.01             0.001
+    momentum            0                0                0
+    weight_decay        decoupled, × η   decoupled, × η   L2, added to g
+    dampening           –                –                yes
+    ==================  ===============  ===============  ===============
 
     Args:
         momentum: β in [0, 1).

@@ -16,11 +16,33 @@ class TensorOptimizer(Optimizer):
 
     ``theta``, ``gradient`` and the slots come in the tensor's own shape: (fan-in, fan-out) for weights, (fan-out,)
     for biases. ``self.place`` is the place of the tensor under way: its name, shape and slice of θ. The tensors are
-    those of ``optimizer.layout``, which ``fit`` sets; without a layout θ is one vector.
+    those of ``optimizer.layout``, which ``fit`` sets; without a layout θ is one vector. The arguments are those of
+    :class:`Optimizer`.
+
+    Example:
+        >>> from nnopt_utils.networks import MLP
+        >>> class LayerNormalised(TensorOptimizer):
+        ...     def update(self, theta, gradient):
+        ...         print(self.place.name, theta.shape)
+        ...         theta -= self.learning_rate * gradient / np.linalg.norm(gradient)
+        >>> network = MLP([2, 3, 1], loss="mse")
+        >>> optimizer = LayerNormalised(learning_rate=0.1)
+        >>> optimizer.layout = network.layout
+        >>> optimizer.step(network.parameters, np.ones_like(network.parameters))
+        weights[0] (2, 3)
+        biases[0] (3,)
+        weights[1] (3, 1)
+        biases[1] (1,)
+        >>> optimizer.places(network.parameters.shape) == network.layout
+        True
     """
 
     def places(self, shape: tuple[int, ...]) -> Sequence[Place]:
-        """Return the places of the tensors that a θ of this shape consists of."""
+        """Return the places of the tensors that a θ of this shape consists of.
+
+        Args:
+            shape: of θ, (d,).
+        """
         return self.layout or [Place("theta", shape, slice(0, math.prod(shape)))]
 
     def _check_theta(self, theta: np.ndarray) -> None:

@@ -87,6 +87,18 @@ def plot_bands(results: Results, metric: str | None = None, ax: Axes | None = No
 
     Raises:
         TypeError, ValueError: bad arguments, results in which nothing is finished.
+
+    Example:
+        >>> from nnopt_utils.datasets import two_moons
+        >>> from nnopt_utils.experiments import Space, Task, search
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x, y = two_moons(60)
+        >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=5)
+        >>> spaces = {"SGD": Space(SGD, learning_rate=[0.01, 0.1, 1.0])}
+        >>> results = search(task, spaces, seeds=[0, 1], n_jobs=1, progress=False)
+        >>> ax = plot_bands(results, metric="val_loss")
+        >>> ax.get_xlabel(), ax.get_ylabel(), len(ax.lines)
+        ('epochs', 'validation loss after each epoch', 1)
     """
     metric, labels = _check(results, metric)
     ax = own_or_new(ax, width=7.5)
@@ -119,6 +131,18 @@ def plot_robustness(results: Results, within: float = 0.01, ax: Axes | None = No
 
     Raises:
         TypeError, ValueError: bad arguments, results without any rate that was searched.
+
+    Example:
+        >>> from nnopt_utils.datasets import two_moons
+        >>> from nnopt_utils.experiments import Space, Task, search
+        >>> from nnopt_utils.optimizers import SGD
+        >>> x, y = two_moons(60)
+        >>> task = Task([2, 8, 2], (x[:40], y[:40], x[40:], y[40:]), epochs=5)
+        >>> spaces = {"SGD": Space(SGD, learning_rate=[0.01, 0.1, 1.0])}
+        >>> results = search(task, spaces, seeds=[0, 1], n_jobs=1, progress=False)
+        >>> ax = plot_robustness(results, within=0.05)
+        >>> ax.get_xlabel(), [label.get_text() for label in ax.get_yticklabels()]
+        ('learning rates within 5 percentage points of the best', ['SGD'])
     """
     metric, labels = _check(results, None)
     labels = [label for label in labels if _rate_curve(results, label, metric) is not None]

@@ -28,7 +28,7 @@ from nnopt_utils.plotting.style import (
 
 @styled
 def plot_activation(activation: Any, ax: Axes | None = None, reach: float = 5.0) -> Axes:
-    r"""Draw an activation function $\varphi(z)$ (solid) and its derivative $\varphi'(z)$ (dashed).
+    r"""Draw an activation function :math:`\varphi(z)` (solid) and its derivative :math:`\varphi'(z)` (dashed).
 
     Args:
         activation: a name in ``ACTIVATIONS``, or an ``Activation``.

@@ -35,7 +35,7 @@ def plot_layer_histograms(
 
     Args:
         activations: one array a layer, of any shape: ``network.activations(x)``, or gradients; 1 to 20 of them.
-        labels: the panels' titles; default $a^{(k)}$.
+        labels: the panels' titles; default :math:`a^{(k)}`.
         first_layer: k of the first array, for the default titles; default 0, the input.
         bins: intervals, >= 2; default 40.
 

@@ -20,7 +20,8 @@ _MOST_LAYERS = 12
 def plot_network(layer_sizes: Sequence[int], ax: Axes | None = None, max_nodes: int = 8, labels: bool = True) -> Axes:
     r"""Draw a multilayer perceptron: one node a unit, one edge a weight.
 
-    Layer k computes $a^{(k)} = \varphi(a^{(k-1)} W^{(k)} + b^{(k)})$, with $n_{k-1} n_k$ weights and $n_k$ biases.
+    Layer k computes :math:`a^{(k)} = \varphi(a^{(k-1)} W^{(k)} + b^{(k)})`, with :math:`n_{k-1} n_k` weights and
+    :math:`n_k` biases.
     A layer wider than ``max_nodes`` is drawn with dots in its middle.
 
     Args:

@@ -35,10 +35,10 @@ def plot_convergence(
     ax: Axes | None = None,
     ylabel: str = r"error $J(\theta) - J^\star$",
 ) -> Axes:
-    r"""Draw the error $J(\theta) - J^\star$ against the number of steps, on a logarithmic scale.
+    r"""Draw the error :math:`J(\theta) - J^\star` against the number of steps, on a logarithmic scale.
 
-    A constant factor a step, $\text{error}_t = \text{error}_0\, r^t$, is then a straight line. Errors of 0 or less
-    (rounding, at the minimum) have no logarithm and are left out.
+    A constant factor a step, :math:`\text{error}_t = \text{error}_0\, r^t`, is then a straight line. Errors of 0 or
+    less (rounding, at the minimum) have no logarithm and are left out.
 
     Args:
         runs: label → a Trajectory, or the values of J after 0, 1, 2, … steps.

@@ -25,7 +25,7 @@ from nnopt_utils.plotting.style import (
 
 @styled
 def plot_schedules(schedules: Mapping[str, Callable[[int], float]], steps: int, ax: Axes | None = None) -> Axes:
-    r"""Draw learning rates $\eta_k$ against the number k of finished steps, from 0 to ``steps`` − 1.
+    r"""Draw learning rates :math:`\eta_k` against the number k of finished steps, from 0 to ``steps`` − 1.
 
     Args:
         schedules: label → a schedule, or any function of the number of finished steps.

@@ -158,7 +158,7 @@ def plot_loss_slice(
     limits: tuple[float, float] | None = None,
     label: str = "loss",
 ) -> Axes:
-    r"""Draw a loss on a plane through the parameters: $J(\theta + \alpha u + \beta v)$.
+    r"""Draw a loss on a plane through the parameters: :math:`J(\theta + \alpha u + \beta v)`.
 
     Args:
         alphas: α, shape (A,), increasing, A >= 2.

@@ -26,6 +26,15 @@ class Problem(ABC):
         minimum_value: J* = J(θ*).
         domain: ((x₀, x₁), (y₀, y₁)), the part of the plane worth drawing; ``None`` if d is not 2.
 
+    Example:
+        >>> from nnopt_utils.problems import Rosenbrock
+        >>> problem = Rosenbrock()
+        >>> round(problem.value(problem.start), 4), bool(problem.gradient(problem.minimum).any())
+        (24.2, False)
+        >>> H, v = problem.hessian(problem.start), np.array([1.0, 2.0])
+        >>> bool(np.allclose(problem.hessian_vector_product(problem.start, v), H @ v))
+        True
+
     Source: the course; the single problems cite theirs.
     """
 
@@ -34,18 +43,38 @@ class Problem(ABC):
 
     @abstractmethod
     def value(self, theta: Any) -> Any:
-        """J(θ) for θ of shape (d,): a float."""
+        """J(θ) for θ of shape (d,): a float.
+
+        Args:
+            theta: θ, shape (d,).
+        """
 
     @abstractmethod
     def gradient(self, theta: Any) -> np.ndarray:
-        """g = ∇J(θ), a new array of shape (d,)."""
+        """g = ∇J(θ), a new array of shape (d,).
+
+        Args:
+            theta: θ, shape (d,).
+        """
 
     @abstractmethod
     def hessian(self, theta: Any) -> np.ndarray:
-        """H = ∇²J(θ), a new symmetric array of shape (d, d)."""
+        """H = ∇²J(θ), a new symmetric array of shape (d, d).
+
+        Args:
+            theta: θ, shape (d,).
+        """
 
     def hessian_vector_product(self, theta: Any, vector: Any) -> np.ndarray:
-        """H(θ) v for v of shape (d,): what Newton's method with conjugate gradients needs instead of H."""
+        """H(θ) v for v of shape (d,): what Newton's method with conjugate gradients needs instead of H.
+
+        Args:
+            theta: θ, shape (d,).
+            vector: v, shape (d,).
+
+        Raises:
+            TypeError, ValueError: a wrong shape, or numbers that are not finite.
+        """
         vector = check_array("vector", vector, shape=(self.dimension,))
         return self.hessian(theta) @ vector
 

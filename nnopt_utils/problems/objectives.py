@@ -12,7 +12,24 @@ from nnopt_utils.networks import MLP
 
 
 class Objective(Protocol):
-    """What ``minimize`` and line searches need of a problem."""
+    """What ``minimize`` and line searches need of a problem.
+
+    Example:
+        >>> from nnopt_utils.optimizers import GradientDescent
+        >>> from nnopt_utils.training import minimize
+        >>> class Bowl:
+        ...     start = np.array([4.0])
+        ...
+        ...     def value(self, theta):
+        ...         return 0.5 * theta @ theta
+        ...
+        ...     def gradient(self, theta):
+        ...         return theta
+        >>> minimize(Bowl(), GradientDescent(learning_rate=0.5), steps=2).points.ravel()
+        array([4., 2., 1.])
+        >>> float(Bowl().value(Bowl.start)), Bowl().gradient(Bowl.start)
+        (8.0, array([4.]))
+    """
 
     @property
     def start(self) -> np.ndarray:

@@ -80,13 +80,24 @@ class Quadratic(Problem):
             return self._apply(points - self._minimum)
 
     def hessian(self, theta: Any = None) -> np.ndarray:
-        """H = A, the same everywhere, shape (d, d); θ may be left out."""
+        """H = A, the same everywhere, shape (d, d); θ may be left out.
+
+        Example:
+            >>> Quadratic(eigenvalues=[2.0, 5.0]).hessian().tolist()
+            [[2.0, 0.0], [0.0, 5.0]]
+        """
         if theta is not None:
             self._point(theta)
         return self.matrix
 
     def hessian_vector_product(self, theta: Any, vector: Any) -> np.ndarray:
-        """A v, shape (d,), without building A."""
+        """A v, shape (d,), without building A.
+
+        Example:
+            >>> problem = Quadratic(eigenvalues=np.ones(1_000_000))     # A would take 8 TB
+            >>> problem.hessian_vector_product(problem.start, problem.start).shape
+            (1000000,)
+        """
         self._point(theta)
         return self._apply(check_array("vector", vector, shape=(self.dimension,)).astype(np.float64, copy=False))
 

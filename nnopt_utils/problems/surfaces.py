@@ -15,6 +15,20 @@ class Surface(Problem):
     """A test function J(x, y). A subclass writes down its formula and its derivatives, entry by entry.
 
     ``value`` and ``gradient`` take one point, shape (2,), or a grid of points, shape (..., 2).
+
+    Args:
+        start: where to begin.
+        minima: all minimisers of the smallest value.
+        minimum_value: J there.
+        domain: the part of the plane worth drawing.
+
+    Example:
+        >>> problem = Saddle()
+        >>> isinstance(problem, Surface), problem.hessian([0.0, 0.0]).tolist()
+        (True, [[1.0, 0.0], [0.0, -1.0]])
+        >>> grid = np.zeros((3, 4, 2))
+        >>> problem.value(grid).shape, problem.gradient(grid).shape
+        ((3, 4), (3, 4, 2))
     """
 
     dimension = 2

@@ -32,6 +32,10 @@ class Mistake:
         wrong: a small wrong implementation; for an exercise to predict, a wrong value or a predicate of the answer.
         example: a wrong value the predicate is true of (needed with a predicate, and for nothing else).
         key: what progress calls it; by default the first words of the hint. Give the old one when you edit these words.
+
+    Example:
+        >>> Mistake("The sign is wrong: θ − η g goes downhill.", lambda theta, gradient: theta + 0.1 * gradient).hint
+        'The sign is wrong: θ − η g goes downhill.'
     """
 
     hint: str
@@ -74,6 +78,22 @@ class Exercise:
         describe_case: ``describe_case(*case)`` returns a short text for a case.
         hint: said with every wrong answer that no mistake recognises.
         explanation: said after "correct".
+
+    Example:
+        >>> square = Exercise(
+        ...     name="00.square",
+        ...     task="Write square(x).",
+        ...     reference=lambda x: x * x,
+        ...     cases=lambda: [(3.0,), (-2.0,)],
+        ...     mistakes=[Mistake("That is twice x.", lambda x: 2 * x)],
+        ... )
+        >>> [outcome.value for outcome in square.expected()], square.parameters(1)
+        ([9.0, 4.0], ['x'])
+        >>> got, wanted = square.run(lambda x: 2 * x)[0], square.expected()[0]
+        >>> square.views(got, wanted), square.difference(wanted, wanted) is None
+        ([('your result', 6.0, 9.0)], True)
+        >>> square.difference(got, wanted).message
+        'your result is 6, off by 3'
     """
 
     name: str
