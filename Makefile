@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit nbval notebooks bench oldest lock format clean
+.PHONY: help lab reset test lint types unit nbval notebooks bench oldest lock format clean
 
 # --- set-up ---------------------------------------------------------------------------------------------------------
 
@@ -21,10 +21,10 @@ BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 ifneq ($(UV),)
 MAKE_VENV = uv venv --quiet --clear --python "$(PYTHON)" .venv
-INSTALL = uv pip install --quiet --python $(BIN)/python
+INSTALL = uv pip install --python $(BIN)/python
 else
 MAKE_VENV = "$(PYTHON)" -m venv --clear .venv
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
 endif
 export UV_PYTHON_DOWNLOADS := never
 
@@ -47,12 +47,16 @@ $(BIN)/python:
 		echo "Install one of them, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(MAKE_VENV)
 
+# Said before an installation, which shows its own progress; what is there already is not downloaded again.
+COST = $(if $(LIGHT),half a minute to two minutes and 0.5 GB,one to five minutes and 2 GB)
+
 .venv/.learner: requirements.txt pyproject.toml | $(BIN)/python
+	@echo "Setting up the course in .venv: $(COST) of disk the first time."
 	$(INSTALL) -r requirements.txt
 	@touch $@
 
 .venv/.dev: requirements-dev.txt pyproject.toml | $(BIN)/python
-	$(INSTALL) -r requirements-dev.txt
+	$(INSTALL) --quiet -r requirements-dev.txt
 	@touch $@
 
 # --- for learners ---------------------------------------------------------------------------------------------------
@@ -60,8 +64,11 @@ $(BIN)/python:
 help: ## List the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-lab: .venv/.learner ## Set up, then open the course in JupyterLab at the first chapter
-	$(BIN)/python -m jupyterlab $(LAB_ARGS) notebooks/00_introduction.ipynb
+lab: .venv/.learner ## Set up, then open your own copies of the chapters, in work/, in JupyterLab
+	@$(BIN)/python -m nnopt_utils lab $(LAB_ARGS)
+
+reset: .venv/.learner ## Start a chapter afresh, and keep your copy beside it under a name with the date (CHAPTER=04)
+	@$(BIN)/python -m nnopt_utils reset $(CHAPTER)
 
 # --- for authors ----------------------------------------------------------------------------------------------------
 
