@@ -1,5 +1,5 @@
 # `make` lists what it can do. Each target sets itself up, once: .venv holds everything, nothing is installed elsewhere.
-# Variables: PYTHON=/path/to/python3.12   LAB_ARGS="--no-browser --allow-root"   CHAPTER=04   JOBS=2
+# Variables: PYTHON=/path/to/python3.12   LIGHT=1 (no TensorFlow)   LAB_ARGS="--no-browser --allow-root"   CHAPTER=04   JOBS=2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -9,10 +9,11 @@
 
 # The first Python found that the doctor approves of; else empty.
 SUPPORTED = import sys; from nnopt_utils.doctor import check_python; sys.exit(not check_python().ok)
-CANDIDATES = python3 python3.13 python3.12 python3.11 python
+CANDIDATES = python3 python3.13 python3.12 python3.11 python3.14 python
 PYTHON ?= $(firstword $(foreach p,$(CANDIDATES),$(shell $(p) -c '$(SUPPORTED)' >/dev/null 2>&1 && command -v $(p))))
 
 JOBS ?= 2
+LIGHT ?=
 UPGRADE ?= --upgrade
 LAB_ARGS ?=
 CHAPTER ?=
@@ -47,12 +48,20 @@ $(BIN)/python:
 		echo "Install one of them, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(MAKE_VENV)
 
-# Said before an installation, which shows its own progress; what is there already is not downloaded again.
-COST = $(if $(LIGHT),half a minute to two minutes and 0.5 GB,one to five minutes and 2 GB)
+# What a learner needs: with TensorFlow, or with LIGHT=1 without. An environment that has more stays as it is.
+HAS_TENSORFLOW = from importlib.util import find_spec; raise SystemExit(find_spec("tensorflow") is None)
+LEARNER := $(firstword $(wildcard .venv/.dev $(if $(LIGHT),.venv/.learner)) $(if $(LIGHT),.venv/.light,.venv/.learner))
 
 .venv/.learner: requirements.txt pyproject.toml | $(BIN)/python
-	@echo "Setting up the course in .venv: $(COST) of disk the first time."
+	@echo "Setting up the course in .venv: 1 to 5 minutes and 2 GB of disk the first time."
 	$(INSTALL) -r requirements.txt
+	@$(BIN)/python -c '$(HAS_TENSORFLOW)' || \
+		echo "Set up without TensorFlow, which this Python or processor has no version of: chapter 07 can only be read."
+	@touch $@
+
+.venv/.light: requirements-light.txt pyproject.toml | $(BIN)/python
+	@echo "Setting up the course in .venv, without TensorFlow: up to 2 minutes and 0.5 GB of disk the first time."
+	$(INSTALL) -r requirements-light.txt
 	@touch $@
 
 .venv/.dev: requirements-dev.txt pyproject.toml | $(BIN)/python
@@ -64,10 +73,10 @@ COST = $(if $(LIGHT),half a minute to two minutes and 0.5 GB,one to five minutes
 help: ## List the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-lab: .venv/.learner ## Set up, then open your own copies of the chapters, in work/, in JupyterLab
+lab: $(LEARNER) ## Set up, then open your own copies of the chapters, in work/, in JupyterLab
 	@$(BIN)/python -m nnopt_utils lab $(LAB_ARGS)
 
-reset: .venv/.learner ## Start a chapter afresh, and keep your copy beside it under a name with the date (CHAPTER=04)
+reset: $(LEARNER) ## Start a chapter afresh, and keep your copy beside it under a name with the date (CHAPTER=04)
 	@$(BIN)/python -m nnopt_utils reset $(CHAPTER)
 
 # --- for authors ----------------------------------------------------------------------------------------------------

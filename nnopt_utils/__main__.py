@@ -1,4 +1,4 @@
-"""``python -m nnopt_utils``: the course's commands."""
+"""``nnopt`` or ``python -m nnopt_utils``: the course's commands."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from nnopt_utils import __version__, doctor, lab
+from nnopt_utils._commands import program
 
 
 def _doctor(arguments: Sequence[str]) -> int:
     summary = COMMANDS["doctor"][1]
-    argparse.ArgumentParser(prog="python -m nnopt_utils doctor", description=summary).parse_args(arguments)
+    argparse.ArgumentParser(prog=f"{program()} doctor", description=summary).parse_args(arguments)
     return doctor.main()
 
 
@@ -20,7 +21,7 @@ def _compare(arguments: Sequence[str]) -> int:
     try:
         from nnopt_utils import compare
     except ImportError as error:
-        print(f"python -m nnopt_utils compare: error: {error}; run `python -m nnopt_utils doctor`", file=sys.stderr)
+        print(f"{program()} compare: error: {error}; run `{program()} doctor`", file=sys.stderr)
         return 2
     return compare.main(arguments)
 
@@ -34,14 +35,22 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; a wrong one exits with 2 and the list of valid ones."""
-    parser = argparse.ArgumentParser(prog="python -m nnopt_utils", description="The course's commands.")
+    """Run one command and return its exit status; without one, print the help.
+
+    A wrong one exits with 2 and the list of valid ones.
+    """
+    parser = argparse.ArgumentParser(prog=program(), description="The course's commands.")
     parser.add_argument("--version", action="version", version=f"nnopt {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command")
     for name, (_, summary) in COMMANDS.items():
         # Each command reads its own arguments, --help included.
         commands.add_parser(name, help=summary, add_help=False)
     options, rest = parser.parse_known_args(arguments)
+    if options.command is None:
+        if rest:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        parser.print_help()
+        return 0
     run, _ = COMMANDS[options.command]
     return run(rest)
 

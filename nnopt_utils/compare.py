@@ -1,4 +1,4 @@
-"""The same network trained here and in Keras: ``python -m nnopt_utils compare``.
+"""The same network trained here and in Keras: ``nnopt compare`` or ``python -m nnopt_utils compare``.
 
 Both begin with the same weights. For the first 200 steps they also see the same batches, and the losses of each step
 are compared. Then each trains as its reader would: ours with ``fit``, Keras with ``model.fit``.
@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from nnopt_utils import optimizers
+from nnopt_utils._commands import program
 from nnopt_utils._tables import aligned
 from nnopt_utils._validation import check_integer, check_number
 from nnopt_utils.datasets import Dataset, DatasetError, load_mnist
@@ -32,6 +33,9 @@ from nnopt_utils.plotting.style import whole_numbers
 from nnopt_utils.training import DivergenceError, batches, fit
 
 LOCKSTEP = 200  # steps on equal batches; later, rounding has grown and tells nothing about the rules
+NOTICEABLE = 1e-4  # of two losses of a step; rounding alone stays below
+SUDDEN = 100.0  # by how much a difference grows in one step, to be no mere growth of rounding
+STEPS_TO_TIME = 100  # in an epoch; a shorter one tells of starting, not of training
 FIGURES = (".png", ".pdf", ".svg")
 OPTIMIZERS = {name.lower(): name for name in TWINS if hasattr(optimizers, name)}
 INTERRUPTED = 130
@@ -98,13 +102,15 @@ class Comparison:
 
 
 def train_both(settings: Settings) -> Comparison:
-    """Training both trainings.
+    """Run both trainings.
 
     Raises:
+        ImportError: TensorFlow is not installed.
         DatasetError: the images cannot be read.
         DivergenceError: the rate is too large.
         KeyboardInterrupt: one of the two was interrupted.
     """
+    import_keras()  # if it is not there, that should be said before anything is trained
     data = load_mnist()
     x, y = data.x_train[: settings.n_train], data.y_train[: settings.n_train]
     _say("1/3  NumPy: fit")
@@ -211,8 +217,6 @@ def report(comparison: Comparison) -> str:
         ("seconds an epoch (median)", f"{np.median(ours.seconds):.2f}", f"{np.median(theirs.seconds):.2f}"),
     ]
     steps, largest = len(comparison.differences), comparison.differences.max()
-    ratio = sum(theirs.seconds) / sum(ours.seconds)
-    kink = ["(above 1e-4 a ReLU within rounding of its kink was on here and off there: chapter 07)"]
     return "\n".join(
         [
             str(comparison.settings),
@@ -220,11 +224,55 @@ def report(comparison: Comparison) -> str:
             aligned(rows, right=[False, True, True], widths=[27, 10, 10], between=""),
             "",
             f"largest difference of a step's loss, same weights and batches, first {steps} steps: {largest:.1e}",
-            *(kink if largest > 1e-4 else []),
-            f"Keras took {ratio:.1f} times as long. Its seconds are those of model.fit on all threads, the first epoch",
-            "with making the graph; ours are those of fit on one thread. Imports and validation are not counted.",
+            *explain(comparison.numpy_losses, comparison.keras_losses),
+            *_compare_times(comparison),
         ]
     )
+
+
+def explain(ours: np.ndarray, theirs: np.ndarray) -> list[str]:
+    """Say of a noticeable difference what the losses show of its cause; of a small one, nothing.
+
+    Args:
+        ours: the loss of each step.
+        theirs: those of Keras, on the same batches.
+
+    Example:
+        >>> explain(np.array([2.3, 900.0, 1e6]), np.array([2.3, 900.1, 2e6]))
+        ['(the loss rose from 2.3 to 2e+06 in these steps: steps that large amplify rounding)']
+    """
+    differences = np.abs(ours - theirs)
+    if (differences <= NOTICEABLE).all():
+        return []
+    highest = np.maximum(ours, theirs).max()
+    if not highest <= 2 * ours[0]:  # NaN included
+        return [
+            f"(the loss rose from {ours[0]:.2g} to {highest:.2g} in these steps: steps that large amplify rounding)"
+        ]
+    first = int(np.argmax(differences > NOTICEABLE))
+    before = differences[:first].max(initial=0.0)
+    if differences[first] > SUDDEN * before:
+        return [
+            f"(it came at once, in step {first + 1}, from at most {before:.1e} before: a ReLU within rounding of its",
+            "kink, on here and off there, does that: chapter 07)",
+        ]
+    return [f"(it grew over the steps, past {NOTICEABLE:.0e} in step {first + 1}: training here amplifies rounding)"]
+
+
+def _compare_times(comparison: Comparison) -> list[str]:
+    """How many times as long Keras took, where the epochs are fit to tell."""
+    settings = comparison.settings
+    steps = -(-settings.n_train // settings.batch_size)
+    if settings.epochs == 1 or steps < STEPS_TO_TIME:
+        return [
+            "Too short a run to compare times, as Keras makes its graph in the first epoch: take at least 2 epochs of",
+            f"{STEPS_TO_TIME} steps. Imports and validation are not counted.",
+        ]
+    ratio = sum(comparison.keras.seconds[1:]) / sum(comparison.numpy.seconds[1:])
+    return [
+        f"After the first epoch, in which it makes its graph, Keras took {ratio:.1f} times as long. Its seconds are",
+        "those of model.fit on all threads, ours those of fit on one. Imports and validation are not counted.",
+    ]
 
 
 def draw(comparison: Comparison) -> Figure:
@@ -285,7 +333,7 @@ def _figure_file(text: str) -> Path:
 def parse(arguments: Sequence[str] | None = None) -> Settings:
     """Read the command line; what is wrong ends it with status 2 and a sentence that says what was expected."""
     parser = argparse.ArgumentParser(
-        prog="python -m nnopt_utils compare",
+        prog=f"{program()} compare",
         description="Train the same network on MNIST here and in Keras; print a table and draw a figure.",
         epilog=f"Optimizers: {', '.join(OPTIMIZERS)}; in Keras's convention, by default at Keras's default rate.",
     )
@@ -314,17 +362,17 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Training the command; return its exit status: 0, or 2 for anything that went wrong, or 130 for an interrupt."""
+    """Run the command; return its exit status: 0, or 2 for anything that went wrong, or 130 for an interrupt."""
     settings = parse(arguments)
     matplotlib.use("agg")
     try:
         comparison = train_both(settings)
         draw(comparison).savefig(settings.output, dpi=120)
     except (DatasetError, DivergenceError, ImportError, OSError) as error:
-        print(f"python -m nnopt_utils compare: error: {error}", file=sys.stderr)
+        print(f"{program()} compare: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("python -m nnopt_utils compare: interrupted", file=sys.stderr)
+        print(f"{program()} compare: interrupted", file=sys.stderr)
         return INTERRUPTED
     print(report(comparison))
     print(f"figure: {settings.output}")

@@ -1,6 +1,6 @@
-"""The data of the course: MNIST from the repository, and three small synthetic sets.
+"""The data of the course: MNIST from the repository or the wheel, and three small synthetic sets.
 
-Nothing is ever downloaded. ``load_mnist`` reads ``data/mnist.npz`` and refuses a file that is not the
+Nothing is ever downloaded. ``load_mnist`` reads ``mnist.npz`` and refuses a file that is not the
 published one, so that every figure of the course rests on the same images.
 """
 
@@ -17,12 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from nnopt_utils._commands import python
+from nnopt_utils._folders import data_folder, repository
 from nnopt_utils._tables import aligned
 from nnopt_utils._validation import as_generator, check_finite, check_integer, check_not_negative, describe
 
 MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 MNIST_BYTES = 11_490_519
-MNIST_PATH = Path(__file__).resolve().parent.parent / "data" / "mnist.npz"
+MNIST_PATH = data_folder() / "mnist.npz"
 
 N_VALIDATION = 5_000
 _MNIST_SHAPES = {"x_train": (60_000, 28, 28), "y_train": (60_000,), "x_test": (10_000, 28, 28), "y_test": (10_000,)}
@@ -121,7 +123,7 @@ def load_mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
 
     Args:
         path: ``mnist.npz``, or the folder that holds it. Default: the environment variable ``NNOPT_DATA``
-            (a file or a folder), else ``data/mnist.npz`` next to the package.
+            (a file or a folder), else ``data/mnist.npz`` of the repository, or the copy that came with the wheel.
 
     Raises:
         DatasetError: if the file is missing, unreadable, truncated, altered or not an npz file.
@@ -272,7 +274,7 @@ def _read_only(name: str, value: Any) -> np.ndarray:
 
 
 def _mnist_file(path: Any) -> Path:
-    """Where to read MNIST from: the argument, the environment variable, or the repository."""
+    """Where to read MNIST from: the argument, the environment variable, or the course's own data."""
     if path is None:
         path = os.environ.get("NNOPT_DATA") or MNIST_PATH
     elif not isinstance(path, str | os.PathLike):
@@ -328,9 +330,13 @@ def _scale(images: np.ndarray) -> np.ndarray:
 
 
 def _error(file: Path, problem: str) -> DatasetError:
+    if repository() is None:
+        restore = f"install the wheel of nnopt again (`{python()} -m pip install --force-reinstall --no-deps <wheel>`)"
+    else:
+        restore = "run `git checkout -- data/mnist.npz` in the repository"
     return DatasetError(
         f"{file} {problem}.\n"
-        "To restore it, run `git checkout -- data/mnist.npz` in the repository, or take any copy with the sha256 "
+        f"To restore it, {restore}, or take any copy with the sha256 "
         f"{MNIST_SHA256} and put it at {MNIST_PATH} or set the environment variable NNOPT_DATA to it.\n"
-        "Nothing is downloaded; data/README.md says where the file comes from."
+        f"Nothing is downloaded; {MNIST_PATH.parent / 'README.md'} says where the file comes from."
     )

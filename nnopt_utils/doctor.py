@@ -18,16 +18,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from nnopt_utils._commands import has_tensorflow, install, install_tensorflow
+from nnopt_utils._folders import repository
 from nnopt_utils._quiet import QUIET
 from nnopt_utils._tables import aligned
 
-OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 14)
 NEEDED_MEMORY = 2 * 1024**3  # bytes: JupyterLab, the images and TensorFlow together, with room for a browser tab
 TENSORFLOW_SECONDS = 180.0  # a first import from a cold disk can take a minute
-LOCK = Path(__file__).resolve().parent.parent / "requirements.txt"
-LISTED_PACKAGES = 10  # of those that differ from the lock; the others are counted
-REINSTALL = "In the course's folder, install the locked packages: `python -m pip install -r requirements.txt`."
+LISTED_PACKAGES = 10  # of those that are not as they should be; the others are counted
+ONLY_CHAPTER_07 = "only for chapter 07"
 
 
 @dataclass(frozen=True)
@@ -53,37 +58,61 @@ def check_python() -> Finding:
 
 
 def check_packages() -> list[Finding]:
-    """Compare every installed package with the lock: one row for all that agree, and one for each that does not."""
-    if not LOCK.is_file():
-        fix = "Get the course's folder and install it in place: `python -m pip install -r requirements.txt`."
-        return [Finding("packages", "no requirements.txt beside the library", "the course's folder", False, fix)]
+    """Compare every package with what should be there: one row for all that agree, and one for each that does not.
+
+    In the repository that is the lock, with TensorFlow or without as it is installed here; elsewhere, what the
+    installed wheel asks for.
+    """
     try:
-        from packaging.requirements import Requirement
+        wanted = _requirements()
+    except metadata.PackageNotFoundError:
+        found = "neither the course's folder nor an installed nnopt"
+        return [Finding("packages", found, "one of them", False, "Get the course's folder, or install its wheel.")]
     except ImportError:
-        return [Finding("packages", "no package `packaging` to read the lock with", "packaging", False, REINSTALL)]
+        return [Finding("packages", "no package `packaging` to compare them with", "packaging", False, _reinstall())]
 
     rows, agreeing = [], 0
-    for line in LOCK.read_text(encoding="utf-8").splitlines():
-        text = line.split(" #")[0].strip()
-        if text.startswith("-e"):
-            text = "nnopt"  # the course itself: any version, but notebooks must be able to import it
-        if not text or text.startswith(("#", "-")):
-            continue
-        requirement = Requirement(text)
-        if requirement.marker is not None and not requirement.marker.evaluate():
-            continue
+    for requirement in wanted:
         found = _installed(requirement.name)
         if found and requirement.specifier.contains(found, prereleases=True):
             agreeing += 1
         else:
-            needed = str(requirement.specifier).removeprefix("==") or "installed"
-            rows.append(Finding(requirement.name, found or "not installed", needed, False, REINSTALL))
+            missing = found or "not installed"
+            rows.append(Finding(requirement.name, missing, _versions(requirement), False, _reinstall()))
     total = agreeing + len(rows)
-    summary = Finding("packages", f"{agreeing} of {total} as locked", f"{total}", not rows, REINSTALL)
+    manner = "as needed" if repository() is None else f"as in {_lock().name}"
+    summary = Finding("packages", f"{agreeing} of {total} {manner}", f"{total}", not rows, _reinstall())
     unlisted = len(rows) - LISTED_PACKAGES
     if unlisted > 0:
-        rows[LISTED_PACKAGES:] = [Finding("...", f"and {unlisted} more", "", False, REINSTALL)]
+        rows[LISTED_PACKAGES:] = [Finding("...", f"and {unlisted} more", "", False, _reinstall())]
     return [summary, *rows]
+
+
+def _requirements() -> list[Requirement]:
+    """What should be installed on this machine: the lock's lines in the repository, else the wheel's own list."""
+    from packaging.requirements import Requirement
+
+    if repository() is None:
+        lines = metadata.requires("nnopt") or []
+    else:
+        # The course itself: any version, but notebooks must be able to import it.
+        lines = ["nnopt", *(line for line in _lock().read_text(encoding="utf-8").splitlines() if _names_package(line))]
+    requirements = [Requirement(line.split(" #")[0]) for line in lines]
+    extras = {"extra": "tensorflow" if has_tensorflow() else ""}
+    return [wanted for wanted in requirements if wanted.marker is None or wanted.marker.evaluate(extras)]
+
+
+def _lock() -> Path:
+    """The lock for what is installed here: with TensorFlow, or without."""
+    return (repository() or Path()) / ("requirements.txt" if has_tensorflow() else "requirements-light.txt")
+
+
+def _names_package(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith(("#", "-"))
+
+
+def _reinstall() -> str:
+    return f"Install what is missing: {install()}."
 
 
 def _installed(package: str) -> str:
@@ -97,11 +126,11 @@ def _installed(package: str) -> str:
 def check_data() -> Finding:
     """Load the images, which verifies their checksum."""
     needed = "70,000 images, checksum right"
-    fix = "Get data/mnist.npz from the course's repository again; a download may have stopped half-way."
+    fix = "Restore the file as the line above says; a download may have stopped half-way."
     try:
         from nnopt_utils.datasets import load_mnist
     except ImportError as error:
-        return Finding("data", f"cannot be loaded: {error}", needed, False, REINSTALL)
+        return Finding("data", f"cannot be loaded: {error}", needed, False, _reinstall())
     try:
         data = load_mnist()
     except Exception as error:  # DatasetError explains itself; anything else is a broken file too
@@ -116,7 +145,7 @@ def check_blas() -> Finding:
         importlib.import_module("numpy")  # loads the library that threadpoolctl then finds
         pools = importlib.import_module("threadpoolctl").threadpool_info()
     except ImportError as error:
-        return Finding("BLAS", f"cannot be asked: {error}", "numpy and threadpoolctl", False, REINSTALL)
+        return Finding("BLAS", f"cannot be asked: {error}", "numpy and threadpoolctl", False, _reinstall())
     libraries = [
         f"{pool.get('internal_api')} {pool.get('version') or ''}".strip() + f", threads: {pool.get('num_threads')}"
         for pool in pools
@@ -172,7 +201,10 @@ def _windows_memory() -> int:
 
 def check_tensorflow() -> Finding:
     """Import TensorFlow in a process of its own: it may take long, write much, or crash on an old processor."""
-    needed = _locked("tensorflow-cpu", "tensorflow")
+    if not has_tensorflow():
+        return Finding("TensorFlow", "not installed", ONLY_CHAPTER_07, True, install_tensorflow())
+    wanted = _wanted("tensorflow-cpu", "tensorflow")
+    needed = _versions(wanted)
     try:
         run = subprocess.run(
             [sys.executable, "-c", "import tensorflow; print(tensorflow.__version__)"],
@@ -187,9 +219,9 @@ def check_tensorflow() -> Finding:
         return Finding("TensorFlow", f"no answer within {TENSORFLOW_SECONDS:.0f} s", needed, False, fix)
     if run.returncode == 0:
         version = run.stdout.split()[-1] if run.stdout.split() else "unknown"
-        return Finding("TensorFlow", version, needed, needed in ("any", version), REINSTALL)
+        return Finding("TensorFlow", version, needed, _fits(version, wanted), _reinstall())
     last_line = (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]
-    fix = REINSTALL
+    fix = _reinstall()
     if run.returncode < 0:  # killed by a signal, typically an instruction that the processor does not know
         fix = "TensorFlow crashes here: its builds need a processor with AVX. Only the comparisons with Keras need it."
     return Finding("TensorFlow", f"does not import: {last_line}", needed, False, fix)
@@ -197,25 +229,31 @@ def check_tensorflow() -> Finding:
 
 def check_jupyterlab() -> Finding:
     """Import JupyterLab and the kernel that runs the notebooks."""
-    needed = _locked("jupyterlab")
+    wanted = _wanted("jupyterlab")
+    needed = _versions(wanted)
     try:
         for module in ("jupyterlab", "ipykernel"):
             importlib.import_module(module)
     except ImportError as error:
-        return Finding("JupyterLab", f"does not import: {error}", needed, False, REINSTALL)
+        return Finding("JupyterLab", f"does not import: {error}", needed, False, _reinstall())
     version = _installed("jupyterlab")
-    return Finding("JupyterLab", version, needed, needed in ("any", version), REINSTALL)
+    return Finding("JupyterLab", version, needed, _fits(version, wanted), _reinstall())
 
 
-def _locked(*packages: str) -> str:
-    """The version that the lock names for the first of ``packages`` it has, or "any"."""
-    lines = LOCK.read_text(encoding="utf-8").splitlines() if LOCK.is_file() else []
-    for package in packages:
-        for line in lines:
-            name, equals, version = line.split(";")[0].strip().partition("==")
-            if equals and name == package:
-                return version
-    return "any"
+def _wanted(*packages: str) -> Requirement | None:
+    """What is asked for here of the first of ``packages``, if anything is and can be read."""
+    try:
+        return next((wanted for wanted in _requirements() if wanted.name in packages), None)
+    except ImportError:  # of `packaging`, or of nnopt itself; check_packages says so
+        return None
+
+
+def _versions(wanted: Requirement | None) -> str:
+    return str(wanted.specifier if wanted else "").removeprefix("==") or "any"
+
+
+def _fits(version: str, wanted: Requirement | None) -> bool:
+    return wanted is None or wanted.specifier.contains(version, prereleases=True)
 
 
 CHECKS: dict[str, Check] = {

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from nnopt_utils._commands import program, python
 from nnopt_utils._folders import PACKAGE, notebooks_folder, repository
 from nnopt_utils.copies import Change, CopyError, Outcome, chapters, start_afresh, update_copies
 
@@ -46,7 +47,7 @@ def reset(arguments: Sequence[str]) -> int:
 
 
 def _parser(command: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m nnopt_utils {command}", description=description)
+    parser = argparse.ArgumentParser(prog=f"{program()} {command}", description=description)
     otherwise = f"default: {FOLDER_IN_REPOSITORY} in the course's folder, else {FOLDER_ELSEWHERE} in the current one"
     parser.add_argument("--folder", type=Path, help=f"where your copies of the chapters are; {otherwise}")
     return parser
@@ -56,7 +57,7 @@ def _reporting(command: str, action: Callable[[], int]) -> int:
     try:
         return action()
     except (CopyError, OSError) as error:
-        print(f"python -m nnopt_utils {command}: error: {error}", file=sys.stderr)
+        print(f"{program()} {command}: error: {error}", file=sys.stderr)
         return 2
 
 
@@ -72,7 +73,7 @@ def _open(named: Path | None, for_jupyterlab: Sequence[str]) -> int:
     try:
         from jupyterlab.labapp import LabApp  # here: it takes a second, and may be missing
     except ImportError as error:
-        print(f"JupyterLab cannot be imported ({error}): run `python -m nnopt_utils doctor`", file=sys.stderr)
+        print(f"JupyterLab cannot be imported ({error}): run `{program()} doctor`", file=sys.stderr)
         return 2
     os.environ.update(environment())
     # Figures belong into the notebook, whatever a shell says about where to draw.
@@ -136,7 +137,8 @@ def reset_command(number: str, named: Path | None = None) -> str:
     """What this user types to start a chapter afresh."""
     if "MAKELEVEL" in os.environ and repository() is not None:  # they came by make
         return f"make reset CHAPTER={number}"
-    return f"python -m nnopt_utils reset {number}{f' --folder {named}' if named else ''}"
+    called = "nnopt" if program() == "nnopt" else f"{python()} -m nnopt_utils"
+    return f"{called} reset {number}{f' --folder {named}' if named else ''}"
 
 
 # --- folders ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 
 from nnopt_utils import __main__ as command_line
 from nnopt_utils import compare as module
-from nnopt_utils.compare import LOCKSTEP, Comparison, Settings, Training, draw, main, parse, report
+from nnopt_utils.compare import LOCKSTEP, Comparison, Settings, Training, draw, explain, main, parse, report
 from nnopt_utils.datasets import DatasetError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,13 +71,50 @@ def test_report(comparison):
     assert "test accuracy                 94.00 %   93.45 %" in text
     assert "seconds of training              0.60      3.00" in text
     assert "first 200 steps: 1.0e-06" in text
-    assert "Keras took 5.0 times as long" in text
-    assert "ReLU" not in text
+    assert "After the first epoch, in which it makes its graph, Keras took 2.9 times as long" in text
+    assert "ReLU" not in text and "rounding" not in text
 
 
-def test_a_large_difference_is_explained(comparison):
-    jumped = replace(comparison, keras_losses=comparison.numpy_losses + 1e-3)
-    assert "ReLU within rounding of its kink" in report(jumped)
+@pytest.mark.parametrize("settings", [Settings(epochs=1), Settings(epochs=2, n_train=3168)])
+def test_too_short_a_run_gives_no_ratio_of_times(comparison, settings):
+    text = report(replace(comparison, settings=settings))
+    assert "Too short a run to compare times" in text and "times as long" not in text
+
+
+def test_a_small_difference_needs_no_explanation():
+    losses = np.linspace(2.3, 0.5, 50)
+    assert explain(losses, losses + 0.99e-4) == []
+
+
+def test_a_difference_that_comes_at_once_is_a_kink(comparison):
+    theirs = comparison.numpy_losses + np.where(np.arange(200) < 120, 1e-7, 1e-3)
+    text = report(replace(comparison, keras_losses=theirs))
+    assert "in step 121, from at most 1.0e-07 before" in text and "ReLU within rounding of its" in text
+
+
+def test_a_difference_that_grows_is_rounding():
+    losses = np.linspace(2.3, 0.5, 50)
+    (line,) = explain(losses, losses + 1e-6 * 1.2 ** np.arange(50))
+    assert line.startswith("(it grew over the steps, past 1e-04 in step 27") and "ReLU" not in line
+
+
+@pytest.mark.parametrize(("last", "words"), [(4.1e8, "to 4.1e+08"), (np.inf, "to inf"), (np.nan, "to nan")])
+def test_a_difference_of_losses_that_rise_is_blamed_on_no_kink(last, words):
+    ours = np.array([2.3, 50.0, 1e3])
+    (line,) = explain(ours, np.array([2.3, 51.0, last]))
+    assert line.startswith(f"(the loss rose from 2.3 {words} in these steps") and "ReLU" not in line
+
+
+def test_without_tensorflow_nothing_is_trained(monkeypatch, capsys):
+    def missing():
+        raise ImportError("Keras needs TensorFlow; run `this`")
+
+    monkeypatch.setattr(module, "import_keras", missing)
+    monkeypatch.setattr(module, "load_mnist", lambda: pytest.fail("read the data first"))
+    assert main([]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == "python -m nnopt_utils compare: error: Keras needs TensorFlow; run `this`\n"
+    assert printed.out == ""
 
 
 def test_figure(comparison):

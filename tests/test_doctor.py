@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nnopt_utils import __main__ as command_line
-from nnopt_utils import doctor
+from nnopt_utils import _commands, doctor
 from nnopt_utils.doctor import Finding
 
 GOOD = Finding("disk", "fine", "fine", True, "nothing")
@@ -21,11 +21,35 @@ BAD = Finding("disk", "full", "empty", False, "Buy a bigger one.")
 
 
 @pytest.fixture
-def lock(tmp_path, monkeypatch):
-    """Replace the lock by one that the test writes."""
-    path = tmp_path / "requirements.txt"
-    monkeypatch.setattr(doctor, "LOCK", path)
-    return path
+def tensorflow(monkeypatch):
+    """Say whether TensorFlow is installed; at first it is."""
+
+    def tensorflow(there: bool) -> None:
+        for module in (doctor, _commands):
+            monkeypatch.setattr(module, "has_tensorflow", lambda: there)
+
+    tensorflow(True)
+    return tensorflow
+
+
+@pytest.fixture
+def lock(tmp_path, monkeypatch, tensorflow):
+    """Replace the repository by an empty folder, and return its lock, which the test writes."""
+    for module in (doctor, _commands):
+        monkeypatch.setattr(module, "repository", lambda: tmp_path)
+    return tmp_path / "requirements.txt"
+
+
+@pytest.fixture
+def wheel(monkeypatch, tensorflow):
+    """Replace the repository by an installed wheel that asks for the given packages."""
+
+    def wheel(*requires: str) -> None:
+        for module in (doctor, _commands):
+            monkeypatch.setattr(module, "repository", lambda: None)
+        monkeypatch.setattr(metadata, "requires", lambda package: list(requires))
+
+    return wheel
 
 
 @pytest.fixture
@@ -101,13 +125,13 @@ def process(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("version", "ok"), [((3, 10, 14), False), ((3, 11, 0), True), ((3, 13, 9), True), ((3, 14, 0), False)]
+    ("version", "ok"), [((3, 10, 14), False), ((3, 11, 0), True), ((3, 14, 9), True), ((3, 15, 0), False)]
 )
 def test_python_version(monkeypatch, version, ok):
     monkeypatch.setattr(doctor.sys, "version_info", version)
     finding = doctor.check_python()
     assert finding.ok is ok
-    assert "3.11 to 3.13" in finding.fix
+    assert "3.11 to 3.14" in finding.fix
 
 
 def test_python_range_is_the_one_of_the_package():
@@ -120,16 +144,16 @@ def test_packages_as_locked(lock, installed):
     lock.write_text("# made by make lock\n-e .\nnumpy==2.4.6\n    # via nnopt\nshy==1 ; sys_platform == 'amiga'\n")
     installed.update(nnopt="0.1.0", numpy="2.4.6")
     (finding,) = doctor.check_packages()
-    assert (finding.ok, finding.found) == (True, "2 of 2 as locked")
+    assert (finding.ok, finding.found) == (True, "2 of 2 as in requirements.txt")
 
 
 def test_packages_that_differ_have_a_row_each(lock, installed):
     lock.write_text("-e .\nnumpy==2.4.6\ntqdm==4.70.1\nmatplotlib==3.11.2\n")
     installed.update(numpy="2.3.0", tqdm="4.70.1")
     summary, *rows = doctor.check_packages()
-    assert (summary.ok, summary.found) == (False, "1 of 4 as locked")
+    assert (summary.ok, summary.found) == (False, "1 of 4 as in requirements.txt")
     assert [(row.check, row.found, row.needed, row.ok) for row in rows] == [
-        ("nnopt", "not installed", "installed", False),
+        ("nnopt", "not installed", "any", False),
         ("numpy", "2.3.0", "2.4.6", False),
         ("matplotlib", "not installed", "3.11.2", False),
     ]
@@ -137,15 +161,40 @@ def test_packages_that_differ_have_a_row_each(lock, installed):
 
 
 def test_many_missing_packages_do_not_flood_the_table(lock, installed):
-    lock.write_text("\n".join(f"package{i}==1" for i in range(100)))
+    lock.write_text("\n".join(f"package{i}==1" for i in range(99)))
     rows = doctor.check_packages()
     assert len(rows) == doctor.LISTED_PACKAGES + 2
     assert rows[-1].found == "and 90 more" and not rows[-1].ok
 
 
-def test_packages_without_a_lock(lock):
+def test_packages_without_tensorflow_are_compared_with_the_light_lock(lock, installed, tensorflow):
+    lock.with_name("requirements-light.txt").write_text("-e .\nnumpy==2.4.6\n")
+    installed.update(nnopt="0.1.0", numpy="2.3.0")
+    tensorflow(False)
+    summary, row = doctor.check_packages()
+    assert summary.found == "1 of 2 as in requirements-light.txt"
+    assert "pip install -r requirements-light.txt`" in row.fix
+
+
+def test_packages_outside_the_repository_are_those_of_the_wheel(wheel, installed, tensorflow):
+    wheel("numpy>=2.1", "tqdm>=4", 'tensorflow<2.22; extra == "tensorflow"', 'ruff; extra == "dev"')
+    installed.update(numpy="2.0.9", tqdm="4.70.1", tensorflow="2.21.0")
+    summary, row = doctor.check_packages()
+    assert (summary.found, row.check, row.needed) == ("2 of 3 as needed", "numpy", ">=2.1")
+    assert row.fix.endswith("-m pip install nnopt`.") and "requirements" not in row.fix
+    tensorflow(False)
+    assert doctor.check_packages()[0].found == "1 of 2 as needed"
+
+
+def test_packages_of_a_folder_without_its_metadata(wheel, monkeypatch):
+    def missing(package):
+        raise metadata.PackageNotFoundError(package)
+
+    wheel()
+    monkeypatch.setattr(metadata, "requires", missing)
     (finding,) = doctor.check_packages()
-    assert not finding.ok and "requirements.txt" in finding.found
+    assert not finding.ok and "neither the course's folder nor an installed nnopt" in finding.found
+    assert doctor.check_jupyterlab().needed == "any"
 
 
 def test_packages_without_the_parser(lock, hide):
@@ -167,9 +216,7 @@ def test_data_broken_reports_the_message(dataset):
 
     dataset(load_mnist)
     finding = doctor.check_data()
-    assert (
-        not finding.ok and finding.found == "mnist.npz: checksum 00 instead of 06" and "data/mnist.npz" in finding.fix
-    )
+    assert not finding.ok and finding.found == "mnist.npz: checksum 00 instead of 06" and "line above" in finding.fix
 
 
 def test_data_with_images_missing(dataset):
@@ -236,7 +283,7 @@ def test_memory_structure_has_the_size_that_windows_checks():
 
 
 def test_tensorflow_imports(lock, process):
-    lock.write_text("tensorflow==2.21.0 ; sys_platform == 'darwin'\ntensorflow-cpu==2.21.0 ; sys_platform == 'linux'\n")
+    lock.write_text("tensorflow==2.20.0 ; sys_platform == 'amiga'\ntensorflow-cpu==2.21.0\n")
     (calls, finding) = (process(stdout="2.21.0\n"), doctor.check_tensorflow())
     assert (finding.ok, finding.found, finding.needed) == (True, "2.21.0", "2.21.0")
     assert calls[0]["command"][0] == sys.executable
@@ -250,19 +297,30 @@ def test_tensorflow_of_another_version(lock, process):
     assert not doctor.check_tensorflow().ok
 
 
-def test_tensorflow_missing(lock, process):
-    process(returncode=1, stderr="Traceback ...\nModuleNotFoundError: No module named 'tensorflow'\n")
+def test_tensorflow_missing_is_no_failure(lock, process, tensorflow):
+    tensorflow(False)
+    calls = process()
     finding = doctor.check_tensorflow()
-    assert not finding.ok and finding.found.endswith("No module named 'tensorflow'") and "install" in finding.fix
+    assert (finding.ok, finding.found, finding.needed) == (True, "not installed", "only for chapter 07")
+    assert calls == []
+
+
+def test_tensorflow_broken(lock, process):
+    lock.write_text("")
+    process(returncode=1, stderr="Traceback ...\nModuleNotFoundError: No module named 'absl'\n")
+    finding = doctor.check_tensorflow()
+    assert not finding.ok and finding.found.endswith("No module named 'absl'") and "install" in finding.fix
 
 
 def test_tensorflow_crashing(lock, process):
+    lock.write_text("")
     process(returncode=-4)
     finding = doctor.check_tensorflow()
     assert not finding.ok and "exit status -4" in finding.found and "AVX" in finding.fix
 
 
 def test_tensorflow_too_slow(lock, process):
+    lock.write_text("")
     process(error=subprocess.TimeoutExpired("python", 1))
     finding = doctor.check_tensorflow()
     assert not finding.ok and "no answer within 180 s" in finding.found
@@ -323,7 +381,14 @@ def test_exit_status_and_text(monkeypatch, capsys, finding, status, text):
     assert printed.startswith("check ") and text in printed
 
 
-@pytest.mark.parametrize("arguments", [["doctr"], []])
+def test_without_a_command_it_helps(capsys):
+    assert command_line.main([]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("usage: ") and printed.err == ""
+    assert all(name in printed.out for name in command_line.COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["doctr"], ["--quick"]])
 def test_a_wrong_command_names_the_valid_ones(capsys, arguments):
     with pytest.raises(SystemExit) as stop:
         command_line.main(arguments)

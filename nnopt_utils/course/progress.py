@@ -3,8 +3,9 @@
 One line an event: date and time, name, ``solved`` or ``tried``, separated by tabs. Lines are only ever
 appended, so notebooks that run side by side do not disturb each other.
 
-The file is ``.nnopt_progress.tsv`` beside ``pyproject.toml``, else in the current directory. The environment
-variable ``NNOPT_PROGRESS`` names another file, or is ``off``: then only the present session is remembered.
+The file is ``.nnopt_progress.tsv`` in the repository, or ``progress.tsv`` in a folder of the user where the course was
+installed from a wheel. The environment variable ``NNOPT_PROGRESS`` names another file, or is ``off``: then only the
+present session is remembered.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from nnopt_utils._folders import repository, user_folder
+
 Event = Literal["solved", "tried"]
 FILE_NAME = ".nnopt_progress.tsv"
+USER_FILE_NAME = "progress.tsv"  # in a folder of its own, it need not hide
 
 
 def progress_file() -> Path | None:
@@ -25,8 +29,8 @@ def progress_file() -> Path | None:
         return None
     if setting:
         return Path(setting).expanduser()
-    root = Path(__file__).resolve().parents[2]
-    return (root if (root / "pyproject.toml").is_file() else Path.cwd()) / FILE_NAME
+    root = repository()
+    return user_folder() / USER_FILE_NAME if root is None else root / FILE_NAME
 
 
 class Progress:
@@ -64,6 +68,7 @@ class Progress:
 
 
 def _append(path: Path, line: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)  # the user's folder, before the first line
     with path.open("a+b") as file:
         # A line that was cut off (a full disk, an editor) must not swallow the new one.
         if file.seek(0, os.SEEK_END) > 0:

@@ -48,14 +48,16 @@ def opened(path: str | os.PathLike[str] | None, task: dict[str, Any]) -> Iterato
     file = Path(path).expanduser()
     file.parent.mkdir(parents=True, exist_ok=True)
     header = {"table": "nnopt experiments", "format": FORMAT, "version": __version__, "task": task}
-    with open(file, "a+b") as stream:
-        _lock(stream, file)
+    with _open(file) as stream:
+        if stream.writable():
+            _lock(stream, file)
         stream.seek(0)
         *lines, torn = stream.read().split(b"\n")  # what follows the last line's end is empty, or torn
         rows = [_parse(line, number, file) for number, line in enumerate(lines, start=1)]
         if rows:
             _check_header(rows.pop(0), header, file)
-            stream.truncate(stream.tell() - len(torn))
+            if torn and stream.writable():
+                stream.truncate(stream.tell() - len(torn))
         elif torn:
             raise TableError(f"table: {file} is not a table of experiments; expected a new file or an earlier table")
         else:
@@ -63,7 +65,19 @@ def opened(path: str | os.PathLike[str] | None, task: dict[str, Any]) -> Iterato
         yield Store(rows, stream)
 
 
+def _open(file: Path) -> IO[bytes]:
+    """To read and to append; only to read where no more is allowed, as in a package installed for everybody."""
+    try:
+        return open(file, "a+b")
+    except PermissionError:
+        if file.is_file():
+            return open(file, "rb")
+        raise
+
+
 def _write(stream: IO[bytes], row: dict[str, Any]) -> None:
+    if not stream.writable():
+        raise TableError(f"table: {stream.name} may only be read, and a run is to be added; copy it, and name the copy")
     stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
     stream.flush()
 

@@ -6,6 +6,7 @@ import warnings
 from functools import lru_cache
 from types import ModuleType
 
+from nnopt_utils._commands import install_tensorflow
 from nnopt_utils._quiet import REPRODUCIBLE, environment, silent_stderr
 
 
@@ -19,7 +20,7 @@ def import_keras() -> ModuleType:
     ``import tensorflow`` is quiet as well. The first call takes some seconds, later ones nothing.
 
     Raises:
-        ImportError: Keras or TensorFlow is not installed.
+        ImportError: Keras or TensorFlow is not installed; it says how to install them.
         RuntimeError: Keras has already been imported with another backend.
 
     Example:
@@ -38,9 +39,8 @@ def import_keras() -> ModuleType:
             import tensorflow  # noqa: F401 (Keras imports it later by itself, not silently)
         except ImportError as error:
             raise ImportError(
-                f"Keras cannot be imported ({error}); in the course's folder run "
-                "`python -m pip install -r requirements.txt`, then `python -m nnopt_utils doctor`"
-            ) from error
+                f"Keras needs TensorFlow, and cannot be imported ({error}); {install_tensorflow()}"
+            ) from None
         if keras.backend.backend() != "tensorflow":
             raise RuntimeError(
                 f"Keras runs on {keras.backend.backend()!r}; expected 'tensorflow': set KERAS_BACKEND before Keras is "

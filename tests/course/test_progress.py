@@ -37,7 +37,8 @@ def test_progress_forgives_a_broken_file(own_progress: Path) -> None:
 
 
 def test_progress_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NNOPT_PROGRESS", str(tmp_path / "missing" / "file.tsv"))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NNOPT_PROGRESS", str(tmp_path / "file" / "progress.tsv"))
     progress = Progress()
     assert "not kept beyond this session" in progress.record("04.a", "tried")
     assert progress.record("04.b", "tried") == ""
@@ -57,13 +58,18 @@ def test_progress_turned_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 def test_place_of_the_progress_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("NNOPT_PROGRESS")
-    installed = tmp_path / "site-packages" / "nnopt_utils" / "course" / "progress.py"
-    monkeypatch.setattr(progress_module, "__file__", str(installed))
-    monkeypatch.chdir(tmp_path)
-    assert progress_file() == tmp_path / ".nnopt_progress.tsv"
-    (tmp_path / "site-packages").mkdir()
-    (tmp_path / "site-packages" / "pyproject.toml").touch()
-    assert progress_file() == tmp_path.resolve() / "site-packages" / ".nnopt_progress.tsv"
+    monkeypatch.setattr(progress_module, "repository", lambda: tmp_path / "course")
+    assert progress_file() == tmp_path / "course" / ".nnopt_progress.tsv"
+
+
+def test_outside_the_repository_progress_goes_to_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("NNOPT_PROGRESS")
+    monkeypatch.setattr(progress_module, "repository", lambda: None)
+    monkeypatch.setattr(progress_module, "user_folder", lambda: tmp_path / "share" / "nnopt")
+    assert progress_file() == tmp_path / "share" / "nnopt" / "progress.tsv"
+    assert Progress().states() == {} and not (tmp_path / "share").exists()
+    assert Progress().record("04.a", "solved") == ""
+    assert Progress().states() == {"04.a": "solved"}
 
 
 def test_notebooks_may_write_side_by_side(own_progress: Path) -> None:

@@ -8,8 +8,7 @@ Measure them anew after a rule or a default has changed (about 10 minutes on two
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from nnopt_utils._folders import data_folder
 from nnopt_utils.datasets import Dataset
 from nnopt_utils.experiments.results import Results
 from nnopt_utils.experiments.searching import search
@@ -38,7 +37,7 @@ from nnopt_utils.optimizers import (
     Yogi,
 )
 
-FOLDER = Path(__file__).resolve().parents[3] / "data" / "experiments"
+FOLDER = data_folder() / "experiments"
 SEEDS = (0, 1, 2)
 
 
