@@ -76,7 +76,7 @@ help: ## List the targets (the default)
 lab: $(LEARNER) ## Set up, then open your own copies of the chapters, in work/, in JupyterLab
 	@$(BIN)/python -m nnopt_utils lab $(LAB_ARGS)
 
-reset: $(LEARNER) ## Start a chapter afresh, and keep your copy beside it under a name with the date (CHAPTER=04)
+reset: | $(BIN)/python ## Start a chapter afresh, and keep your copy beside it under a name with the date (CHAPTER=04)
 	@$(BIN)/python -m nnopt_utils reset $(CHAPTER)
 
 # --- for authors ----------------------------------------------------------------------------------------------------

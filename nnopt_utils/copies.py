@@ -39,7 +39,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Copied:
-    """What is remembered of a copy: digests of its bytes and cells when it was made, and of the version announced since."""
+    """What is remembered of a copy: digests of its bytes and cells when made, and of a version announced since."""
 
     content: str
     cells: str

@@ -121,9 +121,7 @@ def _reset(chapter: str | None, named: Path | None) -> int:
     originals = notebooks_folder()
     if not chapter:
         numbers = ", ".join(path.stem[:2] for path in chapters(originals))
-        raise CopyError(
-            f"name the chapter to start afresh, such as `{reset_command('04', named)}`; there are {numbers}"
-        )
+        raise CopyError(f"name a chapter, such as `{reset_command('04', named)}`; there are {numbers}")
     folder = _copies(named)
     name, kept = start_afresh(chapter, originals, folder)
     print(f"{name}: a fresh copy is in {_shown(folder)}.")
