@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit nbval notebooks docs bench oldest lock format clean
+.PHONY: help lab reset test lint types unit nbval notebooks docs bench oldest lock format clean
 
 # --- set-up ---------------------------------------------------------------------------------------------------------
 
@@ -22,10 +22,10 @@ BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 ifneq ($(UV),)
 MAKE_VENV = uv venv --quiet --clear --python "$(PYTHON)" .venv
-INSTALL = uv pip install --quiet --python $(BIN)/python
+INSTALL = uv pip install --python $(BIN)/python
 else
 MAKE_VENV = "$(PYTHON)" -m venv --clear .venv
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
 endif
 export UV_PYTHON_DOWNLOADS := never
 
@@ -53,17 +53,19 @@ HAS_TENSORFLOW = from importlib.util import find_spec; raise SystemExit(find_spe
 LEARNER := $(firstword $(wildcard .venv/.dev $(if $(LIGHT),.venv/.learner)) $(if $(LIGHT),.venv/.light,.venv/.learner))
 
 .venv/.learner: requirements.txt pyproject.toml | $(BIN)/python
+	@echo "Setting up the course in .venv: 1 to 5 minutes and 2 GB of disk the first time."
 	$(INSTALL) -r requirements.txt
 	@$(BIN)/python -c '$(HAS_TENSORFLOW)' || \
 		echo "Set up without TensorFlow, which this Python or processor has no version of: chapter 07 can only be read."
 	@touch $@
 
 .venv/.light: requirements-light.txt pyproject.toml | $(BIN)/python
+	@echo "Setting up the course in .venv, without TensorFlow: up to 2 minutes and 0.5 GB of disk the first time."
 	$(INSTALL) -r requirements-light.txt
 	@touch $@
 
 .venv/.dev: requirements-dev.txt pyproject.toml | $(BIN)/python
-	$(INSTALL) -r requirements-dev.txt
+	$(INSTALL) --quiet -r requirements-dev.txt
 	@touch $@
 
 # --- for learners ---------------------------------------------------------------------------------------------------
@@ -71,8 +73,11 @@ LEARNER := $(firstword $(wildcard .venv/.dev $(if $(LIGHT),.venv/.learner)) $(if
 help: ## List the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-lab: $(LEARNER) ## Set up, then open the course in JupyterLab at the first chapter
-	$(BIN)/python -m jupyterlab $(LAB_ARGS) notebooks/00_introduction.ipynb
+lab: $(LEARNER) ## Set up, then open your own copies of the chapters, in work/, in JupyterLab
+	@$(BIN)/python -m nnopt_utils lab $(LAB_ARGS)
+
+reset: | $(BIN)/python ## Start a chapter afresh, and keep your copy beside it under a name with the date (CHAPTER=04)
+	@$(BIN)/python -m nnopt_utils reset $(CHAPTER)
 
 # --- for authors ----------------------------------------------------------------------------------------------------
 

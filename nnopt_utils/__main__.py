@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from nnopt_utils import __version__, doctor
+from nnopt_utils import __version__, doctor, lab
 from nnopt_utils._commands import program
 
 
@@ -29,6 +29,8 @@ def _compare(arguments: Sequence[str]) -> int:
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "doctor": (_doctor, "check that this machine is ready for the course"),
     "compare": (_compare, "train the same network here and in Keras, and compare"),
+    "lab": (lab.main, "open your own copies of the chapters in JupyterLab"),
+    "reset": (lab.reset, "start a chapter afresh, and keep your copy beside it"),
 }
 
 

@@ -1,0 +1,232 @@
+"""The course in JupyterLab: what is said, what JupyterLab is started with, and that it does what it was told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from urllib.request import urlopen
+
+import pytest
+
+from nnopt_utils import __main__ as command_line
+from nnopt_utils import lab
+from nnopt_utils.copies import Change
+
+ROOT = Path(__file__).resolve().parents[1]
+START_SECONDS = 120  # a busy machine takes long to import JupyterLab
+
+
+@pytest.fixture(autouse=True)
+def no_make(monkeypatch):
+    """As if typed by hand, also where make runs the tests."""
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+
+
+@pytest.fixture
+def installed(monkeypatch, tmp_path):
+    """The package as if from a wheel, called as ``nnopt`` in an empty folder."""
+    monkeypatch.setattr(lab, "repository", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/nnopt"])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The arguments with which JupyterLab is started, without starting it."""
+    calls: list[list[str]] = []
+    module = ModuleType("jupyterlab.labapp")
+    module.LabApp = SimpleNamespace(launch_instance=calls.append)
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", module)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    return calls
+
+
+def run(*arguments: str) -> int:
+    return command_line.main(list(arguments))
+
+
+# -- where the copies are ----------------------------------------------------------------------------------------------
+
+
+def test_in_the_repository_the_copies_are_in_work():
+    assert lab._copies(None) == ROOT / "work"
+    ignored = subprocess.run(["git", "check-ignore", "--no-index", "work/x.ipynb"], cwd=ROOT, capture_output=True)
+    assert ignored.returncode == 0
+
+
+def test_elsewhere_they_are_in_a_folder_of_the_current_one(installed, started, capsys):
+    assert run("lab") == 0
+    assert (installed / "nnopt" / "00_introduction.ipynb").is_file()
+    assert "copies of the chapters are in nnopt/ (" in capsys.readouterr().out.replace(os.sep, "/")
+
+
+def test_or_in_the_one_that_is_named(installed, started):
+    assert run("lab", "--folder", "mine") == 0
+    assert [path.name for path in installed.iterdir()] == ["mine"]
+
+
+# -- what JupyterLab is started with -----------------------------------------------------------------------------------
+
+
+def test_jupyterlab_gets_the_folder_the_first_chapter_and_what_is_passed_on(tmp_path, started, capsys):
+    assert run("lab", "--folder", str(tmp_path), "--no-browser", "--port", "9999") == 0
+    assert started == [
+        [
+            f"--ServerApp.root_dir={tmp_path.resolve()}",
+            "--LabApp.default_url=/lab/tree/00_introduction.ipynb",
+            "--no-browser",
+            "--port",
+            "9999",
+        ]
+    ]
+    assert "Opening 00_introduction.ipynb in JupyterLab. To stop it: Ctrl-C" in capsys.readouterr().out
+
+
+def test_the_users_own_settings_stand_before_the_course_s(monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/theirs")
+    assert lab.environment()["JUPYTER_CONFIG_PATH"] == f"/theirs{os.pathsep}{lab.SETTINGS}"
+    monkeypatch.delenv("JUPYTER_CONFIG_PATH")
+    assert lab.environment()["JUPYTER_CONFIG_PATH"] == str(lab.SETTINGS)
+
+
+def test_figures_go_into_the_notebook(tmp_path, started):
+    os.environ["MPLBACKEND"] = "Agg"
+    assert run("lab", "--folder", str(tmp_path)) == 0
+    assert "MPLBACKEND" not in os.environ
+    assert os.environ["JUPYTER_PREFER_ENV_PATH"] == "1"
+
+
+def test_without_jupyterlab_it_names_the_doctor(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", None)
+    assert run("lab", "--folder", str(tmp_path)) == 2
+    assert re.search(r"JupyterLab cannot be imported \(.*\): run `.*doctor`", capsys.readouterr().err)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_in_one_line(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert run("lab", "--folder", str(tmp_path / "file" / "mine")) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("python -m nnopt_utils lab: error: ")
+    assert "mine" in message
+    assert message.count("\n") == 1
+
+
+# -- what is said ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("updated", "04_descent: updated to the course's newer version; you had not changed it."),
+        (
+            "newer",
+            "04_descent: you changed it, so it was kept. The course has a newer version; to take it: nnopt reset 04",
+        ),
+        ("other", "04_descent: it differs from the course's version, so it was kept. To take that one: nnopt reset 04"),
+        ("unreadable", "04_descent: the file is no notebook any more, and was kept. To start the chapter afresh: "),
+    ],
+)
+def test_each_chapter_with_news_has_a_line(installed, outcome, said):
+    lines = lab.announcement([Change("03_first", "copied"), Change("04_descent", outcome)], installed)
+    assert len(lines) == 2
+    assert lines[1].startswith(said)
+
+
+def test_the_command_for_a_fresh_copy_is_the_one_to_type(monkeypatch, installed):
+    assert lab.reset_command("04") == "nnopt reset 04"
+    assert lab.reset_command("04", Path("mine")) == "nnopt reset 04 --folder mine"
+    monkeypatch.setenv("MAKELEVEL", "1")  # a makefile, but not the course's
+    assert lab.reset_command("04") == "nnopt reset 04"
+    monkeypatch.setattr(lab, "repository", lambda: ROOT)
+    assert lab.reset_command("04") == "make reset CHAPTER=04"
+    monkeypatch.delenv("MAKELEVEL")
+    monkeypatch.setattr(sys, "argv", ["__main__.py"])
+    monkeypatch.setattr(lab, "python", lambda: ".venv/bin/python")
+    assert lab.reset_command("04") == ".venv/bin/python -m nnopt_utils reset 04"
+
+
+# -- reset -------------------------------------------------------------------------------------------------------------
+
+
+def test_reset_says_where_the_old_copy_is(tmp_path, capsys):
+    (tmp_path / "04_gradient_descent.ipynb").write_text("mine", encoding="utf-8")
+    assert run("reset", "04", "--folder", str(tmp_path)) == 0
+    said = capsys.readouterr().out
+    kept = re.search(r"kept as '(04_gradient_descent \d{4}-\d\d-\d\d \d\d\.\d\d\.ipynb)'", said)
+    assert (tmp_path / kept[1]).read_text(encoding="utf-8") == "mine"
+    assert "Reload Notebook from Disk" in said
+
+
+def test_reset_of_a_missing_copy_speaks_of_no_old_one(tmp_path, capsys):
+    assert run("reset", "04", "--folder", str(tmp_path)) == 0
+    assert re.fullmatch(r"04_gradient_descent: a fresh copy is in .*\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], r"name a chapter, such as `.*reset 04`; there are 00, 01, "),
+        (["77"], r"got '77'; expected one of 00, 01, "),
+    ],
+)
+def test_reset_without_a_chapter_or_of_an_unknown_one(arguments, said, capsys):
+    assert run("reset", *arguments) == 2
+    assert re.search(said, capsys.readouterr().err)
+
+
+# -- the real one ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def running(folder: Path, home: Path):
+    """JupyterLab as a new user has it, and the address that it prints."""
+    log = home / "log.txt"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "XDG_"))}
+    environment |= {"HOME": str(home), "USERPROFILE": str(home), "APPDATA": str(home), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "nnopt_utils", "lab", "--folder", str(folder), "--no-browser", "--allow-root"]
+    # Port 0: one that is free.
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [*command, "--port", "0"], cwd=home, env=environment, stdout=output, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not (address := re.search(r"http://localhost\S*token=\S+", log.read_text(encoding="utf-8"))):
+                assert process.poll() is None and time.monotonic() < deadline, log.read_text(encoding="utf-8")
+                time.sleep(0.2)
+            yield address[0]
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+@pytest.mark.slow
+def test_the_printed_address_opens_chapter_00_without_news_and_with_saved_widgets(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    with running(tmp_path / "mine", home) as address:
+        assert re.search(r"^http://localhost:\d+/lab/tree/00_introduction\.ipynb\?token=", address)
+        with urlopen(address, timeout=60) as page:
+            assert page.status == 200
+        with urlopen(address.replace("/lab/tree/00_introduction.ipynb", "/api/contents"), timeout=60) as answer:
+            names = {entry["name"] for entry in json.load(answer)["content"]}
+        assert {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} == names
+        with urlopen(address.replace("/lab/tree/00_introduction.ipynb", "/lab/api/settings"), timeout=60) as answer:
+            settings = {entry["id"]: entry for entry in json.load(answer)["settings"]}
+
+    def default(plugin: str, name: str) -> object:
+        return settings[plugin]["schema"]["properties"][name]["default"]
+
+    assert default("@jupyterlab/apputils-extension:notification", "fetchNews") == "false"
+    assert default("@jupyterlab/apputils-extension:notification", "checkForUpdates") is False
+    assert default("@jupyter-widgets/jupyterlab-manager:plugin", "saveState") is True
