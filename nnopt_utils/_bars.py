@@ -6,13 +6,14 @@ A bar is text everywhere: a widget would send several messages a redraw, and sta
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tqdm.std import tqdm
+
+from nnopt_utils._shell import notebook_shell
 
 # In seconds. What is over sooner shows no bar; a notebook's server drops messages when there are too many.
 DELAY = 0.5
@@ -107,8 +108,8 @@ _last: _CellOutput | None = None
 def _cell_output() -> _CellOutput | None:
     """The stream of the running cell, the same one for all its bars; None outside notebooks: then stderr."""
     global _last
-    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if not hasattr(shell, "kernel"):
+    shell = notebook_shell()
+    if shell is None:
         return None
     cell = shell.parent_header.get("header", {}).get("msg_id", "")
     if _last is None or _last.cell != cell:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import html
 import re
-import sys
-from typing import Any
 
+from nnopt_utils._shell import notebook_shell
 from nnopt_utils.course.console import say, wrapped
 from nnopt_utils.course.result import CheckResult, Status
 
@@ -107,18 +106,11 @@ def show(text: str, page: str) -> None:
         >>> show("✓ done", "<b>done</b>")
         ✓ done
     """
-    shell = _notebook()
+    shell = notebook_shell()
     if shell is None:
         say(text)
     else:
         shell.display_pub.publish({"text/plain": wrapped(text), "text/html": page})
-
-
-def _notebook() -> Any:
-    """Return the shell of a notebook's kernel; None in a script, in Python's and in IPython's terminal."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell if getattr(shell, "kernel", None) is not None else None
 
 
 def _own(result: CheckResult) -> str:

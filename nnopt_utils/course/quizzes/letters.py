@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nnopt_utils.course.shell import ipython_shell
+from nnopt_utils._shell import ipython_shell
 
 
 class LetterQuoter:

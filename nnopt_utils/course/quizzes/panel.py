@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from nnopt_utils._shell import notebook_shell
 from nnopt_utils.course.console import wrapped
 from nnopt_utils.course.quizzes.question import Question, chosen, mark
-from nnopt_utils.course.shell import notebook_shell
 from nnopt_utils.course.showing import COLOURS, SIGNS, result_html, result_text
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
