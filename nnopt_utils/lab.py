@@ -15,7 +15,9 @@ from nnopt_utils._commands import program, python
 from nnopt_utils._folders import PACKAGE, notebooks_folder, repository
 from nnopt_utils.copies import Change, CopyError, Outcome, chapters, start_afresh, update_copies
 
-SETTINGS = PACKAGE / "_jupyter"  # defaults for JupyterLab: no news, no look for updates, widgets are saved
+SETTINGS = (
+    PACKAGE / "_jupyter"
+)  # for JupyterLab: no news, no look for updates, widgets are saved, what exports look like
 FOLDER_IN_REPOSITORY = "work"  # git ignores it
 FOLDER_ELSEWHERE = "nnopt"
 
@@ -105,10 +107,14 @@ def environment() -> dict[str, str]:
     >>> environment()["JUPYTER_PREFER_ENV_PATH"]
     '1'
     """
+
     # Defaults only: what a user sets in JupyterLab, or in a folder of their own that stands before, counts more.
-    folders = [os.environ.get("JUPYTER_CONFIG_PATH", ""), str(SETTINGS)]
+    def ours_last(variable: str) -> str:
+        return os.pathsep.join(filter(None, [os.environ.get(variable, ""), str(SETTINGS)]))
+
     return {
-        "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, folders)),
+        "JUPYTER_CONFIG_PATH": ours_last("JUPYTER_CONFIG_PATH"),
+        "JUPYTER_PATH": ours_last("JUPYTER_PATH"),  # the templates of exports
         "JUPYTER_PREFER_ENV_PATH": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger would warn in each kernel
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import subprocess
 import sys
 import time
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -230,3 +232,22 @@ def test_the_printed_address_opens_chapter_00_without_news_and_with_saved_widget
     assert default("@jupyterlab/apputils-extension:notification", "fetchNews") == "false"
     assert default("@jupyterlab/apputils-extension:notification", "checkForUpdates") is False
     assert default("@jupyter-widgets/jupyterlab-manager:plugin", "saveState") is True
+
+
+@pytest.mark.slow
+def test_an_export_has_alternative_texts_and_folds_solutions(tmp_path):
+    """File > Save and Export Notebook As: JupyterLab's own page has neither."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with running(tmp_path / "mine", home) as address:
+        where = address.replace("/lab/tree/", "/nbconvert/{}/")
+        with urlopen(where.format("html"), timeout=120) as answer:
+            page = answer.read().decode("utf-8")
+        with urlopen(where.format("markdown"), timeout=120) as answer:
+            archive = zipfile.ZipFile(io.BytesIO(answer.read()))  # the text, and the images as files
+    text = archive.read("00_introduction.md").decode("utf-8")
+    n_images = page.count('src="data:image/png')
+    assert n_images and len(re.findall(r"<img alt=.Figure 00\.", page)) == n_images
+    n_solutions = (ROOT / "notebooks" / "00_introduction.ipynb").read_text(encoding="utf-8").count('"solution"')
+    assert page.count("<details><summary># ") == n_solutions > 0
+    assert text.count("![Figure 00.") == len(archive.namelist()) - 1 == n_images
