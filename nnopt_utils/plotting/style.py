@@ -210,6 +210,22 @@ def whole_numbers(ax: Axes) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
+def drop_minor_ticks(ax: Axes) -> None:
+    """Leave out the minor ticks of a logarithmic axis over decades: they have no labels and cost a fifth of a drawing.
+
+    >>> ax = new_figure()[1]
+    >>> ax.set_yscale("log")
+    >>> _ = ax.set_ylim(1.0, 5.0); drop_minor_ticks(ax); len(ax.yaxis.get_minorticklocs()) > 0
+    True
+    >>> _ = ax.set_ylim(1e-4, 1.0); drop_minor_ticks(ax); len(ax.yaxis.get_minorticklocs()) > 0
+    False
+    >>> plt.close(ax.figure)
+    """
+    low, high = ax.get_ylim()
+    if low > 0 and high >= 100 * low:
+        ax.minorticks_off()
+
+
 def panel_grid(n_panels: int, most_columns: int) -> tuple[int, int]:
     """Rows and columns for so many panels, as even as they can be.
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from nnopt_utils.networks import MLP
 from nnopt_utils.plotting import COLOURS, new_figure, plot_layer_scales
+from nnopt_utils.plotting.style import drop_minor_ticks
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -77,7 +78,7 @@ def signal_through_layers(activation: str = "tanh", scale: float = 1.0, depth: i
     figure, (left, right) = new_figure(1, 2, width=9.0, height=3.4)
     plot_layer_scales({activation: sizes}, ax=left, ylabel=r"root mean square of $a^{(k)}$")
     left.get_legend().remove()
-    left.minorticks_off()  # they are a fifth of the drawing's time
+    drop_minor_ticks(left)
     left.set_title(f"{activation}, std of $W$ = {scale:.3g} / √fan-in")
     last = layers[-1].ravel()
     # In units of the largest value, so that a signal of 1e-15 is drawn, too.

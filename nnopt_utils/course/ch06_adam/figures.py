@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from nnopt_utils.optimizers import Adam, GradientDescent
 from nnopt_utils.plotting import new_figure, plot_convergence, plot_trajectories
-from nnopt_utils.plotting.style import look
+from nnopt_utils.plotting.style import drop_minor_ticks, look
 from nnopt_utils.problems import Quadratic
 from nnopt_utils.training import minimize
 
@@ -72,6 +72,6 @@ def adam_on_a_valley(
     left.get_legend().remove()
     distances = {name: np.linalg.norm(run.points, axis=1) for name, run in runs.items()}
     plot_convergence(distances, ax=right, ylabel=r"distance $\|\theta_t - \theta^\star\|$")
-    right.minorticks_off()  # they are a fifth of the drawing's time
+    drop_minor_ticks(right)
     right.set_title(f"Adam after {steps} steps: {distances['Adam'][-1]:.2g}")
     return figure
