@@ -68,6 +68,13 @@ def assert_helpful(error, path):
     assert "NNOPT_DATA" in message and datasets.MNIST_SHA256 in message
 
 
+def test_outside_the_repository_the_wheel_restores_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "repository", lambda: None)
+    with pytest.raises(DatasetError, match="install the wheel of nnopt again") as error:
+        load_mnist(tmp_path / "mnist.npz")
+    assert "-m pip install --force-reinstall --no-deps <wheel>`" in str(error.value) and "git" not in str(error.value)
+
+
 class TestMnist:
     def test_shapes_types_and_range(self, mnist):
         for part, n in (("train", 55_000), ("val", 5_000), ("test", 10_000)):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -182,6 +183,28 @@ def test_reset_of_a_missing_copy_speaks_of_no_old_one(tmp_path, capsys):
 def test_reset_without_a_chapter_or_of_an_unknown_one(arguments, said, capsys):
     assert run("reset", *arguments) == 2
     assert re.search(said, capsys.readouterr().err)
+
+
+# -- make --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_calls_the_commands_and_says_what_its_first_time_costs():
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+    def recipe(*arguments: str) -> str:
+        # Into an empty folder instead of .venv, so that everything would have to be set up.
+        command = ["make", "-n", "BIN=nowhere", f"PYTHON={sys.executable}", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, check=True).stdout
+
+    opening = recipe("lab", "LAB_ARGS=--no-browser", "LEARNER=.venv/.learner", "--what-if=requirements.txt")
+    assert opening.index("1 to 5 minutes and 2 GB") < opening.index("-r requirements.txt")
+    assert opening.rstrip().endswith("nowhere/python -m nnopt_utils lab --no-browser")
+    light = recipe("lab", "LEARNER=.venv/.light", "--what-if=requirements-light.txt")
+    assert light.index("up to 2 minutes and 0.5 GB") < light.index("-r requirements-light.txt")
+    fresh = recipe("reset", "CHAPTER=04")
+    assert fresh.rstrip().endswith("nowhere/python -m nnopt_utils reset 04")
+    assert "install -r" not in fresh  # after a light set-up, no TensorFlow comes in
 
 
 # -- the real one ------------------------------------------------------------------------------------------------------

@@ -231,6 +231,7 @@ MUTATIONS: list[tuple[str, str, Mutation]] = [
     ("citations_exist", "exercise", replace("What to notice.", "See Exercise 04.9.")),
     ("citations_exist", "figure", replace("What to notice.", "See Figure 04.9.")),
     ("links_resolve", "no such chapter", replace("What to notice.", "See [there](17_nowhere.ipynb).")),
+    ("links_resolve", "out of the folder", replace("What to notice.", "See [there](../README.md).")),
     ("exercises_complete", "kind", without("(open)")),
     ("exercises_complete", "heading", replace("(open): Your own", "(essay): Your own")),
     ("exercises_complete", "number", replace("Exercise 04.4", "Exercise 04.5")),

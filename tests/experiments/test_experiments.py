@@ -25,6 +25,7 @@ from nnopt_utils.experiments import (
     fixed,
     log_uniform,
     search,
+    store,
     uniform,
 )
 from nnopt_utils.experiments.bands import band, band_name, quantile
@@ -604,6 +605,25 @@ def test_two_searches_do_not_write_one_table(tmp_path):
         return fit(network, optimizer, data, **arguments)
 
     run(small_task(train=nested), {"SGD": Space(SGD, learning_rate=0.1)}, [0], table=file)
+
+
+def test_a_table_that_may_only_be_read_serves_a_finished_search(tmp_path, monkeypatch):
+    """As in a package that an administrator installed, for as many readers as there are."""
+    file = tmp_path / "t.jsonl"
+    before = run(table=file)
+
+    def only_to_read(path, mode):
+        if "a" in mode:
+            raise PermissionError(13, "Permission denied", str(path))
+        return open(path, mode)
+
+    monkeypatch.setattr(store, "open", only_to_read, raising=False)
+    with store.opened(file, small_task().describe()):
+        assert run(table=file).rows == before.rows
+    with pytest.raises(TableError, match=r"t.jsonl may only be read, and a run is to be added; copy it"):
+        run(seeds=(0, 1, 2), table=file)
+    with pytest.raises(PermissionError):
+        run(table=tmp_path / "new.jsonl")
 
 
 def test_non_finite_numbers_are_not_written(tmp_path):

@@ -99,13 +99,17 @@ def citations_exist(chapter: Chapter) -> list[str]:
 
 @rule
 def links_resolve(chapter: Chapter) -> list[str]:
-    """A link to a file is relative to the notebook, and the file exists."""
+    """A link to a file is one to another chapter: in a learner's folder there is nothing else."""
     found = []
     for index, cell in enumerate(chapter.cells):
         if cell.cell_type != "markdown":
             continue
         for target in re.findall(r"\]\(([^)\s]+)", without_code(cell.source)):
             path = target.split("#")[0]
-            if path and not re.match(r"[a-z]+:", target) and not (chapter.pair.notebook.parent / path).exists():
+            if not path or re.match(r"[a-z]+:", target):
+                continue
+            if "/" in path:
+                found.append(chapter.at(index, f"the link {target!r} leads out of the folder of the chapters"))
+            elif not (chapter.pair.notebook.parent / path).exists():
                 found.append(chapter.at(index, f"the link {target!r} leads nowhere; links are relative to notebooks/"))
     return found
