@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 from public_names import PUBLIC
 
+from nnopt_utils import losses
+from nnopt_utils.optimizers import Optimizer
+from nnopt_utils.problems import Problem
+
 PARSER = doctest.DocTestParser()
 
 # Without an example, and why.
@@ -68,6 +72,19 @@ def test_every_public_method_is_seen_in_an_example(place: str, name: str, method
     bases = NAMES[place].__mro__
     shown = [example(described) for base in bases for described in (base, vars(base).get(name, base))]
     assert any(re.search(rf"\b{name}\(", code) for code in shown), f"{place}.{name}: no example calls it"
+
+
+SOURCED = [
+    place
+    for place, value in NAMES.items()
+    if (inspect.isclass(value) and issubclass(value, Optimizer | Problem) and not inspect.isabstract(value))
+    or (place.startswith("nnopt_utils.losses.") and inspect.isroutine(value) and value is not losses.get_loss)
+]
+
+
+@pytest.mark.parametrize("place", SOURCED)
+def test_optimizers_losses_and_problems_have_a_formula_and_a_source(place: str):
+    assert "math:" in NAMES[place].__doc__ and "\n    Source: " in NAMES[place].__doc__
 
 
 def test_what_is_excused_exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,31 @@ def test_a_reference_that_leads_nowhere_is_an_error(tmp_path: Path):
     (source / "index.rst").write_text("Title\n=====\n\n:class:`nnopt_utils.optimizers.Atom`\n", encoding="utf-8")
     run = build(source, tmp_path / "out")
     assert run.returncode == 1 and "nnopt_utils.optimizers.Atom" in run.stderr
+
+
+# -- what docstrings say, as Sphinx reads it -------------------------------------------------------------------------
+
+
+def test_names_that_share_a_text_are_entries_of_their_own():
+    """Sphinx would take the first for the type of the second."""
+    split = runpy.run_path(str(SOURCE / "conf.py"))["one_name_an_entry"]
+    assert split(
+        ["Args:", "    low, high: the ends", "        of it.", "    at: 1, 2: both", "", "Text, more: text"]
+    ) == [
+        *["Args:", "    low: the ends", "        of it.", "    high: the ends", "        of it."],
+        *["    at: 1, 2: both", "", "Text, more: text", ""],
+    ]
+
+
+@pytest.mark.slow
+def test_what_autodoc_and_napoleon_would_misread(reference: Path):
+    optimizers = (reference / "optimizers.html").read_text(encoding="utf-8")
+    assert r"m_t &amp;= \beta_1 m_{t-1}" in optimizers  # the lines of a formula, aligned
+    signatures = re.findall(r'<dt class="sig.*?</dt>', optimizers, re.DOTALL)
+    assert len(signatures) > 50 and "keras:" not in "".join(signatures)  # epsilon=1e-08 (keras: 1e-07) is no Python
+    assert "Alias for field number" not in "".join(
+        file.read_text(encoding="utf-8") for file in reference.glob("*.html")
+    )
 
 
 # -- offline ---------------------------------------------------------------------------------------------------------
