@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit nbval notebooks bench oldest lock format clean
+.PHONY: help lab test lint types unit nbval test-browser notebooks bench oldest lock format clean
 
 # --- set-up ---------------------------------------------------------------------------------------------------------
 
@@ -57,14 +57,20 @@ $(BIN)/python:
 # --- for learners ---------------------------------------------------------------------------------------------------
 
 help: ## List the targets (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 lab: .venv/.learner ## Set up, then open the course in JupyterLab at the first chapter
 	$(BIN)/python -m jupyterlab $(LAB_ARGS) notebooks/00_introduction.ipynb
 
 # --- for authors ----------------------------------------------------------------------------------------------------
 
-test: lint types unit nbval ## Set up, then check everything: style, types, unit tests, every notebook
+test: lint types unit nbval ## Set up, then check everything: style, types, unit tests, every notebook, a real browser
+	@if $(FIND_BROWSER) 2>/dev/null; then \
+		$(MAKE) --no-print-directory test-browser; \
+	else \
+		printf '\n%s\n\n' "==== NOT RUN: the chapters in a real browser (make test-browser). All else passed. ====" >&2; \
+		$(FIND_BROWSER) || true; \
+	fi
 
 lint: .venv/.dev ## Style of code and notebooks (part of test)
 	$(BIN)/ruff check
@@ -80,6 +86,12 @@ nbval: .venv/.dev ## Run every notebook and compare its outputs with the committ
 	@ls notebooks/*.ipynb >/dev/null 2>&1 || { echo "There is no notebook in notebooks/: run make notebooks" >&2; exit 1; }
 	$(TEST_ENV) $(BIN)/python -m pytest -p no:warnings --nbval --nbval-current-env --nbval-cell-timeout=120 \
 		--nbval-sanitize-with=tests/nbval_sanitize.cfg -n $(JOBS) --dist loadfile notebooks/
+
+FIND_BROWSER = $(BIN)/python tests/browser/chromium.py
+
+test-browser: .venv/.dev ## Run every chapter in JupyterLab in a real browser (part of test, where there is one)
+	@$(FIND_BROWSER)
+	$(BIN)/python -m pytest tests/browser
 
 notebooks: .venv/.dev ## Write and execute the notebooks from the texts of the chapters (one of them: CHAPTER=04)
 	$(TEST_ENV) $(BIN)/python -m tools.notebooks $(if $(CHAPTER),--chapter $(CHAPTER))
