@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -24,6 +25,14 @@ def program() -> Path:
     if found is None:
         pytest.exit(HOW_TO_GET_ONE, returncode=1)
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def end_in_order() -> Iterator[None]:
+    """Who ends the tests from outside (``kill``, a machine's time limit) leaves no server behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,6 @@ def run(request: pytest.FixtureRequest, open_notebook: Any, server: Server) -> R
     shutil.copy(NOTEBOOKS / f"{name}.ipynb", server.folder)
     logged = server.log.stat().st_size
     with open_notebook(name, seconds=OUTER_SECONDS) as page:
-        page.clear_outputs()  # what is there afterwards is of this run
         seconds = page.run_all()
         saved = page.save()
         result = Run(

@@ -16,7 +16,7 @@ from server import NOTEBOOKS, Server
 
 INTRODUCTION = "00_introduction"
 EXPLORERS = (INTRODUCTION, "04_gradient_descent")
-SECONDS = 240
+SECONDS = 600
 
 
 @pytest.fixture
@@ -78,12 +78,11 @@ def test_an_exercise_is_marked_and_still_there_another_day(fresh, no_progress, o
     summary = notebooks.cell_with(notebook, "check.summary()")
 
     with open_notebook(INTRODUCTION, seconds=SECONDS) as page:
-        page.run(imports)
+        page.run_all()  # after that JupyterLab trusts the notebook, and shows its widgets when it is opened again
         wrong = answer(page, stub, check, "return np.mean(predictions != labels)")
         assert "not yet" in wrong and "the error rate" in wrong  # the hint for this mistake
         right = answer(page, stub, check, "return np.mean(predictions == labels)")
         assert "correct" in right and "not yet" not in right
-        page.run(explorer)
         page.save()
         assert page.beside.elsewhere == [] and page.messages() == []
 
@@ -104,8 +103,7 @@ def test_a_quiz_is_answered_by_clicking_and_still_there_another_day(fresh, no_pr
     notebook = fresh(INTRODUCTION)
     question = notebooks.cell_with(notebook, 'quiz("00.1"')
     with open_notebook(INTRODUCTION, seconds=SECONDS) as page:
-        page.run(first_code_cell(notebook))
-        page.run(question)
+        page.run_all()
         click_option(page, question, "b", "is not it")
         click_option(page, question, "a", "is correct")
         page.save()
