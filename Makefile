@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab reset test lint types unit nbval notebooks docs bench oldest lock format clean
+.PHONY: help lab reset test lint types unit nbval test-browser notebooks docs bench oldest lock format clean
 
 # --- set-up ---------------------------------------------------------------------------------------------------------
 
@@ -71,7 +71,7 @@ LEARNER := $(firstword $(wildcard .venv/.dev $(if $(LIGHT),.venv/.learner)) $(if
 # --- for learners ---------------------------------------------------------------------------------------------------
 
 help: ## List the targets (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 lab: $(LEARNER) ## Set up, then open your own copies of the chapters, in work/, in JupyterLab
 	@$(BIN)/python -m nnopt_utils lab $(LAB_ARGS)
@@ -81,7 +81,13 @@ reset: | $(BIN)/python ## Start a chapter afresh, and keep your copy beside it u
 
 # --- for authors ----------------------------------------------------------------------------------------------------
 
-test: lint types unit nbval ## Set up, then check everything: style, types, unit tests, every notebook
+test: lint types unit nbval ## Set up, then check everything: style, types, unit tests, every notebook, a real browser
+	@if $(FIND_BROWSER) 2>/dev/null; then \
+		$(MAKE) --no-print-directory test-browser; \
+	else \
+		printf '\n%s\n\n' "==== NOT RUN: the chapters in a real browser (make test-browser). All else passed. ====" >&2; \
+		$(FIND_BROWSER) || true; \
+	fi
 
 lint: .venv/.dev ## Style of code and notebooks (part of test)
 	$(BIN)/ruff check
@@ -97,6 +103,12 @@ nbval: .venv/.dev ## Run every notebook and compare its outputs with the committ
 	@ls notebooks/*.ipynb >/dev/null 2>&1 || { echo "There is no notebook in notebooks/: run make notebooks" >&2; exit 1; }
 	$(TEST_ENV) $(BIN)/python -m pytest -p no:warnings --nbval --nbval-current-env --nbval-cell-timeout=120 \
 		--nbval-sanitize-with=tests/nbval_sanitize.cfg -n $(JOBS) --dist loadfile notebooks/
+
+FIND_BROWSER = $(BIN)/python tests/browser/chromium.py
+
+test-browser: .venv/.dev ## Run every chapter in JupyterLab in a real browser (part of test, where there is one)
+	@$(FIND_BROWSER)
+	$(BIN)/python -m pytest tests/browser
 
 notebooks: .venv/.dev ## Write and execute the notebooks from the texts of the chapters (one of them: CHAPTER=04)
 	$(TEST_ENV) $(BIN)/python -m tools.notebooks $(if $(CHAPTER),--chapter $(CHAPTER))
