@@ -97,9 +97,9 @@ def _is_chapter(stem: str, wanted: str) -> bool:
 def cell_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     """The part of a cell's metadata that the course uses, in the order in which it is written."""
     kept: dict[str, Any] = {}
-    hidden = {flag: True for flag in HIDDEN if (metadata.get("jupyter") or {}).get(flag)}
-    if hidden:
-        kept["jupyter"] = hidden
+    jupyter = metadata.get("jupyter") or {}
+    if jupyter.get("source_hidden"):  # outputs alone are folded by whoever runs a notebook, not by the course
+        kept["jupyter"] = {flag: True for flag in HIDDEN if jupyter.get(flag)}
     if metadata.get("tags"):
         kept["tags"] = list(metadata["tags"])
     return kept
@@ -122,7 +122,7 @@ def parse_twin(text: str, name: str = "twin") -> NotebookNode:
         if dict(cell.metadata) != kept:
             raise TwinError(
                 f"{name}: cell {index} has the metadata {dict(cell.metadata)}; "
-                "only a non-empty 'tags' and, in 'jupyter', 'source_hidden: true' and 'outputs_hidden: true' are used"
+                "only a non-empty 'tags' and in 'jupyter' 'source_hidden: true' (with 'outputs_hidden: true') are used"
             )
         cell.metadata = nbformat.from_dict(kept)
     notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA)
