@@ -15,6 +15,11 @@ IN_ALL = 3000
 IN_A_SECOND = 300
 
 
+def models_of_widgets(messages: list[Message]) -> set[str]:
+    states = [m.content["data"].get("state", {}) for m in messages if m.kind == "comm_open"]
+    return {state.get("_model_name", "") for state in states}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", find_pairs(), ids=lambda pair: pair.name)
 def test_a_chapter_sends_few_messages(pair: Pair):
@@ -29,6 +34,7 @@ def test_a_chapter_sends_few_messages(pair: Pair):
             assert not raised or "raises-exception" in cell.metadata.get("tags", []), f"{raised}\n{cell.source}"
             assert streamed(sent, "stderr") == "", cell.source
             assert all(data == {"text/plain": ""} for data in left_over(sent).values()), cell.source
+            assert "FloatProgressModel" not in models_of_widgets(sent), f"a bar that is a widget\n{cell.source}"
             messages += sent
     assert len(messages) <= IN_ALL
     assert most_in_a_second(messages) <= IN_A_SECOND
