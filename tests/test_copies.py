@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -221,6 +222,22 @@ def test_a_full_disk_leaves_the_old_copy_and_no_rubbish(opened, monkeypatch):
         opened.open()
     assert opened.copy.read_bytes() == before
     assert sorted(path.name for path in opened.folder.iterdir()) == [copies.MEMORY, f"{NAME}.ipynb"]
+
+
+def test_several_starts_at_once(course):
+    for number in range(10, 60):
+        (course.originals / f"{number}_more.ipynb").write_bytes(notebook(f"a = {number}"))
+    script = "import sys; from pathlib import Path; from nnopt_utils import copies\n"
+    script += "copies.update_copies(Path(sys.argv[1]), Path(sys.argv[2]))"
+    command = [sys.executable, "-c", script, str(course.originals), str(course.folder)]
+    root = Path(__file__).parents[1]
+    running = [subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate()[1] for process in running] == [""] * 4
+    assert course.open() == []
+    assert {path.name for path in course.folder.iterdir()} == {
+        copies.MEMORY,
+        *(path.name for path in course.originals.iterdir()),
+    }
 
 
 # -- starting afresh ---------------------------------------------------------------------------------------------------
