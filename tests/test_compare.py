@@ -192,7 +192,7 @@ def test_what_goes_wrong_on_the_way(monkeypatch, capsys, error, status, message)
     assert message in printed.err and printed.out == ""
 
 
-def test_divergence_is_said(monkeypatch, capsys, tmp_path):
+def test_divergence_is_said(keras, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("TQDM_DISABLE", "1")
     output = tmp_path / "a.png"
     arguments = [
