@@ -187,6 +187,15 @@ class NotebookPage:
     def outputs(self, index: int) -> Locator:
         return self.cell(index).locator(".jp-Cell-outputArea")
 
+    def output_text(self, index: int) -> str:
+        """What a cell says, also what is folded or off the screen."""
+        return self.outputs(index).text_content() or ""
+
+    def source(self, index: int) -> str:
+        """What stands in a cell's editor."""
+        self.show(index)  # an editor far away is empty
+        return self.cell(index).locator(".cm-content").inner_text()
+
     def show(self, index: int, place: str = "start") -> None:
         """Scroll to a cell."""
         self.cell(index).evaluate("(cell, block) => cell.scrollIntoView({block})", place)

@@ -55,7 +55,7 @@ def answer(page: NotebookPage, stub: int, check: int, last_line: str) -> str:
     page.replace_last_line(stub, last_line)
     page.run(stub)
     page.run(check)
-    return page.outputs(check).inner_text()
+    return page.output_text(check)
 
 
 def click_option(page: NotebookPage, question: int, letter: str, verdict: str) -> None:
@@ -91,11 +91,11 @@ def test_an_exercise_is_marked_and_still_there_another_day(fresh, no_progress, o
         page.show(explorer)
         page.outputs(explorer).locator("img").wait_for()  # the last figure, from what was saved
         assert_widgets_are_back(page)
-        assert "correct" in page.outputs(check).inner_text()
-        assert "return np.mean(predictions == labels)" in page.cell(stub).locator(".cm-content").inner_text()
+        assert "correct" in page.output_text(check)
+        assert "return np.mean(predictions == labels)" in page.source(stub)
         page.run(imports)
         page.run(summary)
-        assert re.search(r"\b1 of \d+ exercises", page.outputs(summary).inner_text())
+        assert re.search(r"\b1 of \d+ exercises", page.output_text(summary))
     assert "00.accuracy\tsolved" in server.progress.read_text(encoding="utf-8")
 
 
