@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,11 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 START_SECONDS = 60.0
 
-# No prompt for Jupyter's news, no question to a package registry for updates; and widgets are saved with the notebook.
-OVERRIDES = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
-}
 # What a developer's shell has set and a learner's has not.
 NOT_A_LEARNERS = ("JUPYTER", "IPYTHON", "NNOPT", "TQDM", "MPL", "XDG")
 
@@ -104,14 +98,13 @@ def start_server(place: Path) -> Server:
 def _launch(place: Path) -> Server:
     folder, home = place / "chapters", place / "home"
     home.mkdir(parents=True)
-    shutil.copytree(NOTEBOOKS, folder, ignore=shutil.ignore_patterns(".*"))
     progress = place / "progress.tsv"
     port, token = _free_port(), secrets.token_hex(16)
     log = place / "server.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
             _command(folder, port, token),
-            cwd=folder,
+            cwd=place,
             env=_environment(home, progress),
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -122,7 +115,7 @@ def _launch(place: Path) -> Server:
 
 
 def _command(folder: Path, port: int, token: str) -> list[str]:
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.root_dir={folder}"]
+    command = [sys.executable, "-m", "nnopt_utils", "lab", f"--folder={folder}", "--no-browser"]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
     as_root = hasattr(os, "geteuid") and os.geteuid() == 0  # in a container
     return [*command, "--allow-root"] if as_root else command
@@ -130,18 +123,11 @@ def _command(folder: Path, port: int, token: str) -> list[str]:
 
 def _environment(home: Path, progress: Path) -> dict[str, str]:
     """A learner's environment: nothing of Jupyter's or the course's is set, and the home folder is empty."""
-    settings = home / "settings"
-    (settings / "labconfig").mkdir(parents=True)
-    overrides = settings / "labconfig" / "default_setting_overrides.json"
-    overrides.write_text(json.dumps(OVERRIDES), encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_A_LEARNERS)}
     return kept | {
         "HOME": str(home),
         "USERPROFILE": str(home),
         "APPDATA": str(home / "AppData"),
-        "JUPYTER_CONFIG_PATH": str(settings),
-        "JUPYTER_PREFER_ENV_PATH": "1",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "NNOPT_PROGRESS": str(progress),
     }
 
