@@ -273,4 +273,6 @@ def test_an_export_has_alternative_texts_and_folds_solutions(tmp_path):
     assert n_images and len(re.findall(r"<img alt=.Figure 00\.", page)) == n_images
     n_solutions = (ROOT / "notebooks" / "00_introduction.ipynb").read_text(encoding="utf-8").count('"solution"')
     assert page.count("<details><summary># ") == n_solutions > 0
+    assert re.search(r"@media print \{[^}]*pre \{ white-space: pre-wrap;", page)  # paper cannot be scrolled
+    assert ".jp-RenderedText pre { word-break: normal;" in page
     assert text.count("![Figure 00.") == len(archive.namelist()) - 1 == n_images

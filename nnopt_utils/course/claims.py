@@ -48,7 +48,7 @@ def claim(sentence: str, condition: Any, found: Any | Callable[[], Any] = None) 
     text = marked_text("wrong", failed)
     if os.environ.get("NNOPT_CLAIMS") == "strict":
         raise ClaimError(text)
-    show(text, marked_html("wrong", failed))
+    show(text, marked_html("wrong", failed, spoken="This does not hold:"))
 
 
 def _found(found: Any) -> str:

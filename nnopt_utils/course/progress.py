@@ -135,7 +135,7 @@ def _read(path: Path | None) -> list[Record]:
         return []
     records = []
     for line in lines:
-        match = LINE.fullmatch(line)
+        match = LINE.fullmatch(line.rstrip())  # editors leave spaces behind
         if match:
             name, event, mistake = match.groups()
             records.append(Record(name, "solved" if event == "solved" else "tried", mistake or ""))

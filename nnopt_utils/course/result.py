@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nnopt_utils.course.comparing import short
 from nnopt_utils.course.registry import Registry
 
 Status = Literal["not attempted", "correct", "wrong"]
@@ -37,4 +38,4 @@ def unknown_name(what: str, function: str, name: object, known: Registry[Any]) -
         return CheckResult("", "not attempted", message)
     near = known.nearest(name)
     advice = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Chapters: {', '.join(known.chapters())}."
-    return CheckResult(name, "not attempted", f"No {what} is called {name!r}. {advice}")
+    return CheckResult(name, "not attempted", f"No {what} is called {short(name)}. {advice}")

@@ -1,7 +1,7 @@
 """Shows a verdict so that it is seen at a glance: sign, colour and words on a page, sign and words in a terminal.
 
-The words carry the meaning. The sign is for the eye, and hidden from a screen reader; only the sign and the border have
-a colour, so nothing is lost in print, in either theme, or where a page may not have styles.
+The words carry the meaning. The sign is for the eye, and hidden from a screen reader, unless it has a name; only the
+sign and the border have a colour, so nothing is lost in print, in either theme, or where a page may not have styles.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def result_text(result: CheckResult, solution: bool = False) -> str:
 
 
 def result_html(result: CheckResult, solution: bool = False) -> str:
-    """Return a result as HTML; that of the course's own solution is folded, and its summary gives nothing away.
+    """Return a result as HTML; that of a right solution of the course is folded, and its summary gives nothing away.
+
+    A solution that somebody has changed, and that is no longer right, is not folded: that should be seen.
 
     Args:
         result: what `check` or `quiz` found.
@@ -53,6 +55,8 @@ def result_html(result: CheckResult, solution: bool = False) -> str:
     """
     if not solution:
         return marked_html(result.status, result.message)
+    if not result:
+        return marked_html(result.status, f"{_own(result)}: {_without_name(result)}")
     box = _BOX.format(COLOURS["not attempted"])
     summary = html.escape(f"{_own(result)}, checked. Open to see it.")
     inside = marked_html(result.status, _without_name(result))
@@ -83,17 +87,23 @@ def marked_text(status: Status, text: str) -> str:
     return f"{SIGNS[status]} {text}"
 
 
-def marked_html(status: Status, text: str) -> str:
+def marked_html(status: Status, text: str, spoken: str = "") -> str:
     """Return a text behind the sign of a verdict as HTML, its first sentence bold.
 
     Lines and columns stay as they are: a comparison of what came and what was expected is aligned by spaces.
+
+    Args:
+        status: chooses the sign and the colour.
+        text: what is said.
+        spoken: what a screen reader says for the sign, needed where the text alone does not tell the verdict.
 
     Example:
         >>> "x &lt; 1" in marked_html("wrong", "x < 1")
         True
     """
     colour = COLOURS[status]
-    sign = f'<span aria-hidden="true" style="color: {colour}; font-weight: bold">{SIGNS[status]}</span>'
+    name = f'role="img" aria-label="{html.escape(spoken)}"' if spoken else 'aria-hidden="true"'
+    sign = f'<span {name} style="color: {colour}; font-weight: bold">{SIGNS[status]}</span>'
     end = FIRST_SENTENCE.match(text).end()  # type: ignore[union-attr]  # the pattern fits every text
     words = f"<strong>{html.escape(text[:end])}</strong>{html.escape(text[end:])}"
     return f'<div role="status" style="{_BOX.format(colour)}"><pre style="{_TEXT}">{sign} {words}</pre></div>'

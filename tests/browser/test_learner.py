@@ -106,6 +106,10 @@ def test_a_quiz_is_answered_by_clicking_and_still_there_another_day(fresh, no_pr
         page.run_all()
         click_option(page, question, "b", "is not it")
         click_option(page, question, "a", "is correct")
+        verdict = page.outputs(question).locator(".nnopt-verdict").first
+        assert verdict.get_attribute("aria-live") == "polite"  # a screen reader says what comes
+        fonts = "e => [e, e.querySelector('pre')].map(part => getComputedStyle(part).fontFamily)"
+        assert len(set(verdict.evaluate(fonts))) == 1  # prose, as the question is
         page.save()
 
     with open_notebook(INTRODUCTION, seconds=SECONDS) as page:

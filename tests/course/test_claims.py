@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnopt_utils.course import claim
+from nnopt_utils.course import claim, claims
 from nnopt_utils.course.claims import ClaimError
 
 
@@ -54,3 +54,10 @@ def test_a_condition_is_true_or_false(condition: object):
 def test_a_claim_has_a_sentence(sentence: object):
     with pytest.raises(TypeError, match="sentence: got"):
         claim(sentence, True)  # type: ignore[arg-type]
+
+
+def test_on_a_page_a_screen_reader_hears_that_it_fails(monkeypatch: pytest.MonkeyPatch):
+    pages = []
+    monkeypatch.setattr(claims, "show", lambda text, page: pages.append(page))
+    claim("the loss falls", False)
+    assert len(pages) == 1 and 'aria-label="This does not hold:"' in pages[0]

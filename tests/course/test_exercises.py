@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nnopt_utils.course
 from nnopt_utils.course import EXERCISES, QUESTIONS, check, quiz
 from nnopt_utils.course.exercises import Exercise, Mistake
 from nnopt_utils.course.exercises.calling import Outcome
@@ -197,3 +198,20 @@ def test_right_letters_are_spread() -> None:
     for letter in "abc":
         share = sum(question.answer == letter for question in QUESTIONS.values()) / len(QUESTIONS)
         assert 0.25 <= share <= 0.42, f"{letter} is right in {share:.0%} of the questions"
+
+
+def test_a_task_calls_the_function_by_the_name_that_stands_in_the_chapter(function_exercise: Exercise) -> None:
+    chapters = Path(nnopt_utils.course.__file__).parent.glob(f"ch{function_exercise.name[:2]}_*/chapter.md")
+    [text] = [chapter.read_text(encoding="utf-8") for chapter in chapters]
+    [stub] = re.findall(rf'^check\("{function_exercise.name}", (\w+)\)$', text, flags=re.MULTILINE)
+    assert f"Write {stub}(" in function_exercise.task or f"class {stub}:" in text
+
+
+def test_a_task_to_predict_says_what_to_replace() -> None:
+    tasks = {name: exercise.task for name, exercise in EXERCISES.items() if not exercise.is_function}
+    assert [name for name, task in tasks.items() if "replace None by" not in task] == []
+
+
+def test_no_batch_at_all_is_not_called_a_batch_that_is_no_pair() -> None:
+    message = examine(EXERCISES["05.minibatches"], lambda x, y, batch_size, generator: []).message
+    assert "it gave no batch at all" in message and "pair" not in message.partition("Hint")[0]

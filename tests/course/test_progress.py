@@ -88,6 +88,11 @@ def test_progress_forgives_a_broken_file(own_progress: Path) -> None:
     assert Progress().states() == {"04.a": "solved", "04.d": "tried"}
 
 
+def test_spaces_at_the_end_of_a_line_do_not_matter(own_progress: Path) -> None:
+    own_progress.write_bytes(b"\xef\xbb\xbf2026-01-31 12:00:00\t04.rate\tsolved  \r\n")
+    assert Progress().states() == {"04.rate": "solved"}
+
+
 def test_progress_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("NNOPT_PROGRESS", str(tmp_path / "file" / "progress.tsv"))

@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 
 from nnopt_utils.course.console import say
 from nnopt_utils.course.result import CheckResult
-from nnopt_utils.course.showing import COLOURS, SIGNS, result_html, result_text, show_result
+from nnopt_utils.course.showing import COLOURS, SIGNS, marked_html, result_html, result_text, show_result
 
 ROOT = Path(__file__).resolve().parents[2]
 RIGHT = CheckResult("04.rate", "correct", "04.rate: correct. 2/L = 0.2")
@@ -95,8 +95,22 @@ def test_three_signs() -> None:
     assert result_text(RIGHT) == "✓ 04.rate: correct. 2/L = 0.2"
 
 
-@pytest.mark.parametrize("result", [RIGHT, WRONG], ids=lambda result: result.status)
-def test_what_a_folded_solution_shows_gives_nothing_away(result: CheckResult) -> None:
+def test_a_solution_that_is_wrong_is_not_folded() -> None:
+    page = Page(result_html(WRONG, solution=True))
+    assert "<details" not in result_html(WRONG, solution=True)
+    assert "the course's own solution: not yet." in page.words
+    assert result_text(WRONG, solution=True).startswith("✗ 04.rate: the course's own solution: not yet.")
+
+
+def test_a_screen_reader_hears_a_sign_where_the_text_does_not_tell_the_verdict() -> None:
+    assert 'role="img" aria-label="This does not hold:"' in marked_html(
+        "wrong", "it falls", spoken="This does not hold:"
+    )
+    assert "aria-label" not in marked_html("wrong", "04.rate: not yet.")
+
+
+def test_what_a_folded_solution_shows_gives_nothing_away() -> None:
+    result = RIGHT
     html = result_html(result, solution=True)
     page = Page(html)
     assert html.startswith("<details ")

@@ -144,7 +144,7 @@ EXERCISES = [
         cases=pixel_cases,
         mistakes=[
             Mistake(
-                "You divided each image by its own darkest pixel. Then a pale digit and a dark one look alike, and the "
+                "You divided each image by its own largest pixel. Then a pale digit and a dark one look alike, and the "
                 "same grey means something else in every image. Divide by one fixed number.",
                 lambda images: images.reshape(len(images), -1) / images.max(axis=(1, 2)).reshape(-1, 1),
             ),
@@ -154,7 +154,7 @@ EXERCISES = [
                 lambda images: images.reshape(len(images), -1) / images.max(),
             ),
             Mistake(
-                "You stretched the greys so that the lightest becomes 0 and the darkest 1. That depends on the images "
+                "You stretched the greys so that the smallest becomes 0 and the largest 1. That depends on the images "
                 "at hand: training and test data would not match.",
                 lambda images: (images.reshape(len(images), -1) - images.min()) / (float(images.max()) - images.min()),
             ),
@@ -163,7 +163,7 @@ EXERCISES = [
                 lambda images: images.reshape(len(images), -1) / 256,
             ),
             Mistake(
-                "Whole-number division leaves 0 for every grey but the darkest: the digits are gone. Divide with /.",
+                "Whole-number division leaves 0 for every grey below 255: the digits are gone. Divide with /.",
                 lambda images: images.reshape(len(images), -1) // 255,
             ),
             Mistake(

@@ -28,7 +28,7 @@ QUESTIONS = [
         options={
             "a": (
                 "B's: more right answers are more right answers",
-                "True for these two networks. Train both again with other seeds, and the order may turn round.",
+                "True on these images. Train both again with other seeds, and the order may turn round.",
             ),
             "b": (
                 "One cannot tell: 0.2 points may be chance",
@@ -62,7 +62,7 @@ QUESTIONS = [
     ),
     Question(
         name="00.4",
-        text="55,000 images, batches of 32, one epoch. How many steps, and how many images in the last batch?",
+        text="`fit`, 55,000 images, batches of 32, one epoch. How many steps, and how many images in the last batch?",
         options={
             "a": (
                 "1,718 steps, and 24 images are left out",

@@ -45,11 +45,11 @@ QUESTIONS = [
     ),
     Question(
         name="01.3",
-        text="All weights of a layer start at the same value, 0.3. What happens in training?",
+        text="All weights of a network start at 0.3, all biases at 0. What happens to its hidden layers in training?",
         options={
             "a": (
-                "All its units stay equal: it works like a single unit",
-                "Equal units get equal gradients. Only different starting weights tell them apart.",
+                "The units of a layer stay equal: it works like one unit",
+                "Equal weights in and out mean equal gradients. Only different starting weights tell units apart.",
             ),
             "b": (
                 "Nothing is learned: the gradient of equal weights is zero",
@@ -57,7 +57,7 @@ QUESTIONS = [
             ),
             "c": (
                 "The noise of the mini-batches makes the units different",
-                "All units see the same batch, so the noise is the same for all of them, too.",
+                "All units of a layer see the same batch, so the noise is the same for all of them, too.",
             ),
         },
         answer="a",
@@ -86,11 +86,11 @@ QUESTIONS = [
         text="What does the universal approximation theorem promise?",
         options={
             "a": (
-                "One hidden layer can come as close as you like to a continuous function on [0, 1]ⁿ",
+                "One hidden layer can come as close as you like to any continuous function on [0, 1]ⁿ",
                 "Such weights exist. How many units, how to find them, and what happens outside, it does not say.",
             ),
             "b": (
-                "Gradient descent on a wide enough network comes as close as you like to a continuous function",
+                "Gradient descent on a wide network comes as close as you like to any continuous function",
                 "The theorem speaks about the existence of weights, not about gradient descent finding them.",
             ),
             "c": (

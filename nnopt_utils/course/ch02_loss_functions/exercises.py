@@ -229,7 +229,7 @@ EXERCISES = [
     ),
     Exercise(
         name="02.log_softmax",
-        task="Write log_softmax(logits) for logits of shape (n, K): z minus the log-sum-exp of its row, finite "
+        task="Write stable_log_softmax(logits) for logits of shape (n, K): z minus the log-sum-exp of its row, finite "
         "for every "
         "finite logit.",
         reference=log_softmax,

@@ -41,8 +41,8 @@ QUESTIONS = [
     ),
     Question(
         name="02.3",
-        text="The last layer applies a softmax, and the loss expects logits (it applies a softmax itself). What "
-        "happens?",
+        text="The last layer applies a softmax. The loss expects logits, and applies another softmax to what it "
+        "gets. What happens?",
         options={
             "a": (
                 "Nothing: a softmax of a softmax gives the same probabilities again",
@@ -61,8 +61,8 @@ QUESTIONS = [
     ),
     Question(
         name="02.4",
-        text="A sigmoid unit says p = 0.9999 and the target is 0. How large are the gradients with respect to "
-        "its logit?",
+        text="A sigmoid unit says p = 0.9999 and the target is 0. How large are the gradients of "
+        "cross-entropy and squared error with respect to its logit?",
         options={
             "a": (
                 "Both near 1: p is wrong by 0.9999",
@@ -84,8 +84,7 @@ QUESTIONS = [
     Question(
         name="02.5",
         text="Two trained ReLU networks. Along a random direction of length 1 the loss of A rises much faster "
-        "than that of "
-        "B. What follows?",
+        "than that of B. What follows?",
         options={
             "a": (
                 "Nothing yet: rescaled layers change the slice, not the function",

@@ -55,8 +55,8 @@ QUESTIONS = [
             ),
             "c": (
                 "Rounding: the difference J(θ+h) − J(θ−h) has few digits left",
-                "The two agree in almost all digits. The rounding error is about ε|J|/h. With h = 1e-12 hardly four "
-                "digits are left.",
+                "The two agree in almost all digits. The rounding error is about ε|J|/h. With h = 1e-12 hardly "
+                "three digits are left.",
             ),
         },
         answer="c",
@@ -86,7 +86,7 @@ QUESTIONS = [
         options={
             "a": (
                 "Each layer multiplies δ by φ' ≤ ¼: little reaches the first",
-                "The loss depends on the first layers through 20 such factors: about 1e-12 is left.",
+                "The loss depends on the first layers through 20 such factors: at most about 1e-12 is left.",
             ),
             "b": (
                 "Backpropagation becomes inaccurate: rounding grows from layer to layer",

@@ -182,7 +182,10 @@ def backtracking_cases() -> list[tuple]:
 EXERCISES = [
     Exercise(
         name="04.largest_stable_rate",
-        task="Predict the rate above which gradient descent diverges on J = 5 θ[0]² + ½ θ[1]²: check(..., number).",
+        task=(
+            "Predict the rate above which gradient descent diverges on J = 5 θ[0]² + ½ θ[1]²: replace None by your "
+            "number."
+        ),
         reference=0.2,
         mistakes=[
             Mistake("The curvature of 5 θ[0]² is 10, not 5: differentiate twice.", 0.4),
@@ -333,8 +336,8 @@ EXERCISES = [
     Exercise(
         name="04.backtracking",
         task=(
-            "Write backtracking(value_function, theta, gradient, first): start from the step length first and halve it "
-            "until J(theta − s·g) ≤ J(theta) − 1e-4·s·‖g‖²; return s."
+            "Write backtracking_step(value_function, theta, gradient, first): start from the step length first and "
+            "halve it until J(theta − s·g) ≤ J(theta) − 1e-4·s·‖g‖²; return s."
         ),
         reference=backtracking_step,
         cases=backtracking_cases,

@@ -25,7 +25,7 @@ QUESTIONS = [
         options={
             "a": (
                 "It is a minimum, a maximum or a saddle",
-                "The gradient alone cannot tell them apart; the curvature can.",
+                "The gradient alone cannot tell them apart; the curvatures can, unless some are zero.",
             ),
             "b": (
                 "It is a minimum, since descent stops there",

@@ -88,8 +88,10 @@ def _pairs(batches: Any) -> Batches:
             f"it gave {type(batches).__name__}; pairs (x_batch, y_batch) are expected, by yield or in a list"
         )
     pairs = list(batches)
-    if not pairs or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
-        raise TypeError("it gave something else than pairs; each batch is a pair (x_batch, y_batch)")
+    if not pairs:
+        raise TypeError("it gave no batch at all")
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+        raise TypeError("it gave something other than pairs; each batch is a pair (x_batch, y_batch)")
     if not all(np.ndim(x) == 2 and np.ndim(y) == 1 and len(x) == len(y) > 0 for x, y in pairs):
         shapes = [(np.shape(x), np.shape(y)) for x, y in pairs]
         raise TypeError(f"a batch has rows of x, shape (b, d), and as many targets, shape (b,); got {shapes[0]}")
@@ -260,7 +262,7 @@ EXERCISES = [
         name="05.noise_floor",
         task=(
             "Predict E θ² after many steps of SGD: curvature 5, learning rate 0.2, batches of 8, and the gradient of "
-            "one sample has noise of variance 40: check(..., number)."
+            "one sample has noise of variance 40: replace None by your number."
         ),
         reference=0.2,
         mistakes=[
@@ -565,7 +567,7 @@ EXERCISES = [
         name="05.rate_drop",
         task=(
             "Predict the length of the next step: the gradient has been 2 for long, momentum 0.8, rate 0.5; now the "
-            "rate drops to 0.05 and stands inside the velocity, as in Keras: check(..., number)."
+            "rate drops to 0.05 and stands inside the velocity, as in Keras: replace None by your number."
         ),
         reference=4.1,
         mistakes=[

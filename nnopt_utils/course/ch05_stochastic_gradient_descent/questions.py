@@ -43,7 +43,8 @@ QUESTIONS = [
     ),
     Question(
         name="05.3",
-        text="The rate is cut to a tenth while momentum is 0.9. How long is the next step of Keras's SGD?",
+        text="The gradient has long been the same, momentum is 0.9. Now the rate is cut to a tenth. How long is the "
+        "next step of Keras's SGD?",
         options={
             "a": (
                 "A tenth of the one before, like the rate",

@@ -387,7 +387,7 @@ EXERCISES = [
         name="06.first_step",
         task=(
             "Predict how Adam's first step changes θ (default β's, η = 0.001) where the gradient is 1000 and where it "
-            "is 0.001: check(..., [change, change])."
+            "is 0.001: replace None by [change, change]."
         ),
         reference=[-0.001, -0.001],
         rtol=0.01,
@@ -410,7 +410,7 @@ EXERCISES = [
         name="06.distance",
         task=(
             "Predict where Adam stands after 100 steps of η = 0.01 from θ = 2, if the gradient is 5 at every step: "
-            "check(..., number)."
+            "replace None by your number."
         ),
         reference=1.0,
         rtol=0.01,

@@ -82,7 +82,8 @@ QUESTIONS = [
     ),
     Question(
         name="06.5",
-        text="The same ε = 1e-7, gradients of 1e-6: one program adds ε to √v̂, the other to √v. What happens?",
+        text="Two programs of Adam, both with bias correction and ε = 1e-7; gradients are 1e-6. One adds ε to √v̂, "
+        "the other to √v, before the correction. What happens?",
         options={
             "a": (
                 "The second takes much shorter first steps",

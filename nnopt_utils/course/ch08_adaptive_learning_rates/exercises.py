@@ -394,7 +394,7 @@ EXERCISES = [
     Exercise(
         name="08.newton_schulz",
         task=(
-            "Write newton_schulz(G, steps): divide G by its Frobenius norm, then repeat X ← a X + b (X Xᵀ) X + "
+            "Write my_newton_schulz(G, steps): divide G by its Frobenius norm, then repeat X ← a X + b (X Xᵀ) X + "
             "c (X Xᵀ)² X with a, b, c = 3.4445, -4.7750, 2.0315."
         ),
         reference=orthogonalised,

@@ -28,7 +28,7 @@ QUESTIONS = [
         options={
             "a": (
                 "How well each optimizer likes the rate 0.001 and that seed",
-                "At another shared rate the order turns round. Each optimizer needs its own search, and several seeds.",
+                "At another shared rate the order may turn round. Each optimizer needs its own search, several seeds.",
             ),
             "b": (
                 "Which optimizer is better, since all had the same conditions",

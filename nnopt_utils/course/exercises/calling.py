@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import linecache
 import re
+import sys
 import sysconfig
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -52,6 +54,8 @@ def call_safely(
 ) -> Outcome:
     """Call ``function``, without warnings about numbers, and catch everything but an interrupt.
 
+    Where output goes is put back afterwards: without it a notebook's kernel cannot even report.
+
     Args:
         function: what to call.
         arguments: what to call it with; may be changed by the call.
@@ -59,7 +63,12 @@ def call_safely(
         names: what to call the arguments.
     """
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with (
+            redirect_stdout(sys.stdout),
+            redirect_stderr(sys.stderr),
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+        ):
             warnings.simplefilter("ignore", RuntimeWarning)
             value = snapshot(function(*arguments))
     except KeyboardInterrupt:
@@ -124,7 +133,16 @@ def _detail(error: BaseException) -> str:
     if not text:
         return "."
     first_line = re.sub(r" at 0x[0-9a-fA-F]+", "", text.splitlines()[0])  # addresses differ from run to run
-    return f": {first_line if len(first_line) <= 200 else first_line[:197] + '...'}"
+    return f": {_printable(first_line)}"
+
+
+def _printable(line: str) -> str:
+    """Return a line of at most 200 letters, without a terminal's colours and marks that turn the direction of writing.
+
+    They would go on in the text that comes after.
+    """
+    shown = "".join(letter if letter.isprintable() else " " for letter in line[:201])
+    return shown if len(shown) <= 200 else shown[:197] + "..."
 
 
 def _where(error: BaseException) -> str:
@@ -138,5 +156,5 @@ def _where(error: BaseException) -> str:
     if found is None:
         return ""
     code, line = found[0].f_code, found[1]
-    source = linecache.getline(code.co_filename, line).strip()
+    source = _printable(linecache.getline(code.co_filename, line).strip())
     return f"\n  in line {line - code.co_firstlineno + 1} of {code.co_name}" + (f":  {source}" if source else "")

@@ -113,7 +113,7 @@ def _say_group(
             say(f"    {state:<9}  {', '.join(members)}")
     for name in names:
         for mistake, count in met.get(prefix + name, {}).items():
-            say(f"    met        {name.partition('.')[2]}: {_short_name(name, mistake)} ×{count}")
+            say(f"    mistake    {name.partition('.')[2]}: {_short_name(name, mistake)} ×{count}")
 
 
 def _short_name(name: str, mistake: str) -> str:

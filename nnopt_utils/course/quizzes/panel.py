@@ -31,8 +31,11 @@ STYLE = f"""<style>
 .nnopt-quiz .jupyter-button.nnopt-wrong {{ border-color: {COLOURS["wrong"]}; }}
 .nnopt-quiz .jupyter-button:focus-visible {{ outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }}
 .nnopt-quiz .widget-html-content {{ line-height: 1.45; white-space: normal; }}
-.nnopt-quiz .widget-html-content pre {{ font: inherit; line-height: inherit; word-break: normal; }}
+.nnopt-quiz .widget-html-content pre {{ font: inherit !important; line-height: inherit; word-break: normal; }}
 </style>"""
+# A screen reader says what changes in a part of the page that was told beforehand to be listened to, and ipywidgets
+# cannot tell that to a part of its own.
+LISTENED_TO = "this.closest('.nnopt-quiz').querySelector('.nnopt-verdict').setAttribute('aria-live', 'polite')"
 
 
 def can_be_clicked() -> bool:
@@ -60,10 +63,12 @@ class Panel:
         self.question = question
         self.remember = remember
         self.buttons = {letter: ipywidgets.Button(layout={"width": "auto"}) for letter in question.options}
-        self.verdict = ipywidgets.HTML()
+        self.verdict = ipywidgets.HTML().add_class("nnopt-verdict")
         asked = ipywidgets.HTML(f"{STYLE}<b>Question {question.name}</b> {_marked_up(question.text)}")
-        code = ipywidgets.HTML(f"or in code: <code>{question.in_code()}</code>")
-        self.widget = ipywidgets.VBox([asked, *self.buttons.values(), code, self.verdict])
+        code = ipywidgets.HTML(f"or in code: <code>{question.in_code()}</code>; if a click does nothing, run this cell")
+        # The last one, invisible: what it speaks of is there when it comes.
+        announcing = ipywidgets.HTML(f'<style onload="{LISTENED_TO}"></style>', layout={"display": "none"})
+        self.widget = ipywidgets.VBox([asked, *self.buttons.values(), code, self.verdict, announcing])
         self.widget.add_class("nnopt-quiz")
         for letter, button in self.buttons.items():
             button.on_click(lambda _, letter=letter: self.click(letter))

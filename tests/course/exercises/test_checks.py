@@ -162,6 +162,26 @@ def test_exceptions_are_explained(answer: Any, expected: str) -> None:
     assert expected in said(answer)
 
 
+def test_what_would_go_on_in_the_text_after_it_is_left_out() -> None:
+    def colourful(x: Any, y: Any) -> Any:
+        raise ValueError("\x1b[31mred\u202e back\tfar " + 300 * "w")
+
+    message = said(colourful)
+    assert "raised ValueError:  [31mred  back far www" in message and "www...\n" in message
+    assert message.replace("\n", "").isprintable()
+
+
+def test_output_goes_where_it_went_before(capsys: pytest.CaptureFixture[str]) -> None:
+    def mute(theta: Any, gradient: Any, learning_rate: Any) -> Any:
+        sys.stdout = sys.stderr = None
+        return theta - learning_rate * gradient
+
+    before = sys.stdout, sys.stderr
+    assert check(STEP, mute, counted=False)
+    assert (sys.stdout, sys.stderr) == before
+    assert "correct" in capsys.readouterr().out
+
+
 def test_endless_recursion() -> None:
     def endless(x: Any, y: Any) -> Any:
         return endless(x, y)
@@ -745,6 +765,8 @@ def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("", "zzz", "...", "77.x", "04", "04."):
         check(name, right_step)
         assert f"No exercise is called {name!r}." in capsys.readouterr().out
+    check("<b>x\n" * 100, right_step)
+    assert len(capsys.readouterr().out) < 200
     for other in (right_step, None, 3, ["04"]):
         check(other, STEP)  # type: ignore[arg-type]
         assert "The name of the exercise comes first, in quotes" in capsys.readouterr().out
@@ -785,7 +807,9 @@ def test_progress(own_progress: Path, capsys: pytest.CaptureFixture[str]) -> Non
     out = capsys.readouterr().out
     assert "Chapter 04" in out
     assert "solved     gradient_descent_step" in out
-    met = [line.partition("gradient_descent_step: ")[2] for line in out.splitlines() if line.startswith("    met  ")]
+    met = [
+        line.partition("gradient_descent_step: ")[2] for line in out.splitlines() if line.startswith("    mistake  ")
+    ]
     assert met == [
         '"You went uphill: the gradient points to where J …" ×2',
         '"You returned the step, not the point it leads …" ×1',
