@@ -20,8 +20,8 @@ from tools.cell_code import calls
 from tools.chapter import load_chapters
 
 TARGET = at_most(0.25, of="median", unit="s")
-CORNERS = 20
-RANDOM = 10
+CORNERS = 12
+RANDOM = 6
 REPEATS = 3
 
 

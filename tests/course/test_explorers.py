@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import struct
 import sys
 from typing import Any
@@ -121,6 +122,14 @@ def test_only_fast_figures_are_drawn_while_dragging(
         explorer.sliders["n"].value = 4 + number
     assert not durations
     assert [explorer.sliders[name].continuous_update for name in ("slope", "n")] == [while_dragged, while_dragged]
+
+
+@pytest.mark.parametrize("start", [1.0, 30.0, 0.3, 0.5, 999.0, 10**-0.97, 1000.0])
+def test_the_start_of_a_log_slider_is_one_of_its_positions(start: float) -> None:
+    slider = explore(line, slope=log_slider(-1, 3, start)).sliders["slope"]
+    steps = (math.log10(start) - slider.min) / slider.step
+    assert steps == pytest.approx(round(steps), abs=1e-9) or start == pytest.approx(10**slider.max)
+    assert 0.02 < slider.step < 0.08
 
 
 def formula(slope: float) -> Figure:
