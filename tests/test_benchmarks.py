@@ -155,7 +155,10 @@ def test_command_line_selects():
 def test_unknown_subject(capsys):
     with pytest.raises(SystemExit):
         main(["fitt"])
-    assert "got fitt; expected some of import, load, memory, blocks, fit, frameworks, cold" in capsys.readouterr().err
+    assert (
+        "got fitt; expected some of import, load, memory, blocks, fit, frameworks, cold, explorers"
+        in capsys.readouterr().err
+    )
 
 
 def test_avx2_is_imitated():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -86,13 +87,26 @@ def _make_control(widgets: Any, name: str, control: Any, label: str, style: dict
     if isinstance(control, bool):
         return widgets.Checkbox(value=control, **common)
     if isinstance(control, LogSlider):
-        bounds = {"min": control.low_exponent, "max": control.high_exponent, "step": 0.05, "base": 10}
+        bounds = {"min": control.low_exponent, "max": control.high_exponent, "step": _log_step(control), "base": 10}
         return widgets.FloatLogSlider(value=control.start, readout_format=".3g", **bounds, **common)
     if isinstance(control, list) and control:
         return widgets.Dropdown(options=control, value=control[0], **common)
     if isinstance(control, tuple) and len(control) == 4:
         return _make_slider(widgets, name, control, common)
     raise TypeError(f"{name}: got {describe(control)}; expected {EXPECTED}")
+
+
+def _log_step(control: LogSlider, about: float = 0.05) -> float:
+    """The step of the exponent that has the start on its grid.
+
+    The browser rounds to the grid when it shows the slider, and would set κ = 30 to 31.6.
+
+    >>> steps = math.log10(30.0) / _log_step(log_slider(0, 3, 30.0))
+    >>> round(steps, 9)
+    30.0
+    """
+    distance = math.log10(control.start) - control.low_exponent
+    return distance / max(1, round(distance / about)) if distance > 1e-6 else about
 
 
 def _make_slider(widgets: Any, name: str, control: tuple[Any, ...], common: dict[str, Any]) -> Any:

@@ -12,6 +12,7 @@ import html
 import inspect
 import io
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 FigureFunction = Callable[..., "Figure"]
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
-# Seconds: a figure that takes longer is drawn when the slider is released, not while it is dragged.
+# Seconds: a figure that takes longer, twice in a row, is drawn when the slider is released, not while it is dragged.
 FAST = 0.3
+
+# matplotlib remembers parsed formulas for one drawing only; most labels of the next one are the same.
+_FORMULAS: dict[str, Any] = {}
 
 # ipywidgets names neither the handles of its sliders nor its images, and its `tooltip` reaches neither; screen readers
 # would say "slider, 0.5". The observer sees handles that are made later, too.
@@ -100,7 +104,11 @@ class Explorer:
         self.widget.add_class("nnopt-explorer")
         for slider in self.sliders.values():
             slider.observe(self._redraw, names="value")
+        self._seconds: deque[float] = deque(maxlen=2)
         self._redraw()
+        # The first drawing of a session also loads fonts: it does not tell how long the next will take.
+        self._seconds.clear()
+        self._set_continuous(True)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -114,13 +122,14 @@ class Explorer:
             self.error = ""
         except Exception as error:  # whatever the figure function raises: the sliders must stay usable
             self.error = f"{type(error).__name__}: {error}"
-        self._set_continuous(time.perf_counter() - begun <= FAST)
+        self._seconds.append(time.perf_counter() - begun)
+        self._set_continuous(min(self._seconds) <= FAST)  # one slow figure, at a busy moment, changes nothing
         # A figure that does not belong to the sliders' position would mislead.
         self.image.layout.display = "none" if self.error else None
         self._text.value = f"<pre>{html.escape(self.error)}</pre>" if self.error else ""
 
     def _set_continuous(self, fast: bool) -> None:
-        """Draw while a slider is dragged, if the last figure was fast; the first may be slow and a later one not."""
+        """Draw while a slider is dragged, or when it is released."""
         for slider in self.sliders.values():
             if slider.has_trait("continuous_update"):
                 slider.continuous_update = fast
@@ -146,8 +155,11 @@ def render(figure_function: FigureFunction, values: Mapping[str, Any]) -> bytes:
                 f"{name_of(figure_function)}: got {describe(figure)}; expected it to return a matplotlib Figure"
             )
         png = io.BytesIO()
+        canvas = FigureCanvasAgg(figure)
+        renderer = canvas.get_renderer()
+        renderer.mathtext_parser = _FORMULAS.setdefault("parser", renderer.mathtext_parser)
         # Not `savefig`, which draws all of it twice; and every figure has the same size, so that nothing jumps.
-        FigureCanvasAgg(figure).print_png(png, pil_kwargs={"compress_level": 1})
+        canvas.print_png(png, pil_kwargs={"compress_level": 1})
     return png.getvalue()
 
 

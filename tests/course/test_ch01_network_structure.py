@@ -51,7 +51,8 @@ def test_signal_through_layers_draws_every_layer(activation: str, scale: float, 
     expected = [np.sqrt(np.mean(a**2)) for a in random_layers(activation, scale, depth)]
     assert len(expected) == depth + 1
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), expected)
-    assert sum(patch.get_height() for patch in figure.axes[1].patches) == pytest.approx(1.0)
+    (bars,) = figure.axes[1].patches
+    assert bars.get_data().values.sum() == pytest.approx(1.0)
 
 
 def test_scale_of_the_layers_is_std_times_root_of_fan_in() -> None:

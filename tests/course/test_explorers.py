@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import struct
 import sys
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 matplotlib.use("agg")
 from matplotlib import pyplot as plt
+from matplotlib._mathtext import Parser
 from matplotlib.figure import Figure
 
 from nnopt_utils.course import explorers
@@ -93,21 +95,56 @@ def test_a_screen_reader_hears_the_figures_summary() -> None:
     assert names.layout.display == "none"
 
 
-@pytest.mark.parametrize(("seconds", "while_dragged"), [(0.9 * FAST, True), (1.1 * FAST, False)])
+@pytest.mark.parametrize(
+    ("first", "then", "while_dragged"),
+    [
+        (9 * FAST, [], True),  # the first figure of a session is always slow
+        (0, [0.9 * FAST], True),
+        (0, [1.1 * FAST], False),
+        (0, [0.9 * FAST, 1.1 * FAST], True),  # a busy moment
+        (0, [0.9 * FAST, 1.1 * FAST, 1.1 * FAST], False),
+        (0, [1.1 * FAST, 0.9 * FAST], True),
+    ],
+)
 def test_only_fast_figures_are_drawn_while_dragging(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, while_dragged: bool
+    monkeypatch: pytest.MonkeyPatch, first: float, then: list[float], while_dragged: bool
 ) -> None:
-    explorer = explore(line, slope=(0.0, 2.0, 0.5, 1.0), n=(2, 9, 1, 3), grid=False)
-    now = [0.0]
+    now, durations = [0.0], [first, *then]
 
     def drawn(*_: object) -> bytes:
-        now[0] += seconds
+        now[0] += durations.pop(0)
         return PNG
 
     monkeypatch.setattr(explorers, "render", drawn)
     monkeypatch.setattr(explorers.time, "perf_counter", lambda: now[0])
-    explorer.sliders["slope"].value = 2.0
+    explorer = explore(line, slope=(0.0, 2.0, 0.5, 1.0), n=(2, 9, 1, 3), grid=False)
+    for number in range(len(then)):
+        explorer.sliders["n"].value = 4 + number
+    assert not durations
     assert [explorer.sliders[name].continuous_update for name in ("slope", "n")] == [while_dragged, while_dragged]
+
+
+@pytest.mark.parametrize("start", [1.0, 30.0, 0.3, 0.5, 999.0, 10**-0.97, 1000.0])
+def test_the_start_of_a_log_slider_is_one_of_its_positions(start: float) -> None:
+    slider = explore(line, slope=log_slider(-1, 3, start)).sliders["slope"]
+    steps = (math.log10(start) - slider.min) / slider.step
+    assert steps == pytest.approx(round(steps), abs=1e-9) or start == pytest.approx(10**slider.max)
+    assert 0.02 < slider.step < 0.08
+
+
+def formula(slope: float) -> Figure:
+    figure, axes = plt.subplots(figsize=(2, 2))
+    axes.set(title=r"$\theta^\star$", xlim=(0, 1 + slope))
+    return figure
+
+
+def test_formulas_are_parsed_once_for_all_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    render(formula, {"slope": 1.0})
+    parsed: list[str] = []
+    parse = Parser.parse
+    monkeypatch.setattr(Parser, "parse", lambda self, s, *rest: parsed.append(s) or parse(self, s, *rest))
+    render(formula, {"slope": 2.0})
+    assert [text for text in parsed if "theta" in text] == []
 
 
 def test_every_value_is_drawn_before_the_next_is_taken(explorer: Explorer) -> None:

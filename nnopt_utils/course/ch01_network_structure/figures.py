@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nnopt_utils.networks import MLP
-from nnopt_utils.plotting import COLOURS, new_figure, plot_layer_scales
-from nnopt_utils.plotting.style import drop_minor_ticks
+from nnopt_utils.plotting import COLOURS, plot_layer_scales
+from nnopt_utils.plotting.style import drop_minor_ticks, steady_figure
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -53,7 +53,7 @@ def relu_interpolation(width: int, target: str = "waves") -> Figure:
     x = np.linspace(-4.0, 4.0, 801)
     output = network.forward(x[:, None])[:, 0]
     inside = np.abs(x) <= 3.0
-    figure, (left, right) = new_figure(1, 2, width=9.0, height=3.4)
+    figure, (left, right) = steady_figure(2, width=9.0, height=3.4)
     left.axvspan(-3.0, 3.0, color="0.93", zorder=0)
     left.plot(x, function(x), color=COLOURS["orange"], linewidth=4.0, label=f"target: {target}")
     left.plot(x, output, color=COLOURS["blue"], label="network")
@@ -75,7 +75,7 @@ def signal_through_layers(activation: str = "tanh", scale: float = 1.0, depth: i
     """
     layers = random_layers(activation, scale, depth, width)
     sizes = [float(np.sqrt(np.mean(a**2))) for a in layers]
-    figure, (left, right) = new_figure(1, 2, width=9.0, height=3.4)
+    figure, (left, right) = steady_figure(2, width=9.0, height=3.4)
     plot_layer_scales({activation: sizes}, ax=left, ylabel=r"root mean square of $a^{(k)}$")
     left.get_legend().remove()
     drop_minor_ticks(left)
@@ -83,8 +83,8 @@ def signal_through_layers(activation: str = "tanh", scale: float = 1.0, depth: i
     last = layers[-1].ravel()
     # In units of the largest value, so that a signal of 1e-15 is drawn, too.
     largest = float(np.abs(last).max()) or 1.0
-    shares = np.full(last.size, 1 / last.size)
-    right.hist(last / largest, np.linspace(-1, 1, 51), weights=shares, color=COLOURS["blue"])
+    counts, edges = np.histogram(last / largest, np.linspace(-1, 1, 51))
+    right.stairs(counts / last.size, edges, fill=True, color=COLOURS["blue"])
     right.set(
         xlabel=f"values of $a^{{({depth})}}$ / {largest:.2g}, the largest", ylabel="share of values", xlim=(-1, 1)
     )

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from nnopt_utils.activations import sigmoid
 from nnopt_utils.losses import binary_cross_entropy, huber, mean_absolute_error, mean_squared_error
-from nnopt_utils.plotting import COLOURS, new_figure
+from nnopt_utils.plotting import COLOURS
+from nnopt_utils.plotting.style import steady_figure
 
 Loss = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
 
@@ -27,7 +28,7 @@ def wrong_by(logit: float) -> Figure:
         ("cross-entropy, clipped at 1e-7", COLOURS["orange"], "--", _clipped(z)),
         ("squared error of the sigmoid", COLOURS["vermillion"], "-.", _squared(z)),
     ]
-    figure, (left, right) = new_figure(1, 2, width=9.0, height=3.8)
+    figure, (left, right) = steady_figure(2, width=9.0, height=3.8)
     for name, colour, line, (values, slopes) in curves:
         left.plot(z, values, line, color=colour, label=name)
         right.plot(z, slopes, line, color=colour, label=name)
@@ -48,7 +49,7 @@ def line_with_outlier(outlier: float, delta: float) -> Figure:
         (rf"Huber, $\delta$ = {delta:g}", COLOURS["blue"], "-", delta, lambda e, t: huber(e, t, delta)),
         ("absolute error", COLOURS["green"], "--", 0.0, mean_absolute_error),
     ]
-    figure, (left, right) = new_figure(1, 2, width=9.0, height=3.8)
+    figure, (left, right) = steady_figure(2, width=9.0, height=3.8)
     left.plot(x, y, "o", color="0.35")
     left.plot(x, 1 + 2 * x, color="0.75", linewidth=5, label="truth", zorder=1)
     error = np.linspace(-4.0, 4.0, 401)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from nnopt_utils.networks import MLP
 from nnopt_utils.plotting import COLOURS, new_figure, plot_layer_scales
+from nnopt_utils.plotting.style import drop_minor_ticks, steady_figure
 
 
 class Node(NamedTuple):
@@ -142,11 +143,12 @@ def gradients_by_depth(depth: int, activation: str, scale: float, seed: int = 0)
     x, y = generator.normal(size=(64, 64)), generator.integers(10, size=64)
     network = MLP([64] * (depth + 1) + [10], activation, initializer=scaled, seed=seed, dtype="float64")
     norms = np.array([np.linalg.norm(delta) for delta in error_signals(network, x, y)])
-    figure, ax = new_figure(width=7.0, height=3.8)
+    figure, ax = steady_figure(width=7.0, height=3.8)
     plot_layer_scales({activation: norms}, ax=ax, first_layer=1, ylabel=r"$\|\delta^{(k)}\|$")
     ax.axhline(norms[-1], color="0.5", linestyle="--", linewidth=1.2)
     low, high = norms.min(), norms.max()
     ax.set_ylim(min(low / 3, norms[-1] / 100), max(high * 3, norms[-1] * 100))
+    drop_minor_ticks(ax)
     # Between hidden layers only: the step from the output depends on its width.
     factor = (norms[0] / norms[-2]) ** (1 / (depth - 1)) if depth > 1 else norms[0] / norms[-1]
     ax.set_title(f"{activation}, {scale:g} × the proper scale: factor {factor:.2f} a layer on the way back")

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from nnopt_utils.optimizers import SGD, GradientDescent, Nesterov, Optimizer
 from nnopt_utils.plotting import COLOURS, new_figure, plot_convergence, plot_trajectories
-from nnopt_utils.plotting.style import drop_minor_ticks
+from nnopt_utils.plotting.style import drop_minor_ticks, legend, steady_figure
 from nnopt_utils.problems import Quadratic
 from nnopt_utils.training import minimize
 
@@ -39,11 +39,13 @@ def descent_on_a_ravine(
     """
     problem = Quadratic([1 / kappa, 1.0], rotation=0.4, start=np.array([2.0, 2.0]))
     run = minimize(problem, _optimizer(method, rate_share, momentum), steps)
-    figure, (left, right) = new_figure(1, 2, width=9.0, height=3.8)
+    figure, (left, right) = steady_figure(2, width=9.0, height=3.8, right=1.9)
     plot_trajectories(problem, {method: run}, ax=left)
+    left.get_legend().remove()
     distances = np.linalg.norm(run.points - problem.minimum, axis=1)
     plot_convergence({method: distances}, ax=right, ylabel=r"distance $\|\theta_t - \theta^\star\|$")
     drop_minor_ticks(right)
+    legend(right, left.get_legend_handles_labels()[0], beside=True)
     right.set_title("diverges" if distances[-1] > 10 * distances[0] else f"after {steps} steps: {distances[-1]:.2g}")
     return figure
 

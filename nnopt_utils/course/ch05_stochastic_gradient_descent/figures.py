@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from nnopt_utils.optimizers import SGD
-from nnopt_utils.plotting import COLOURS, new_figure
+from nnopt_utils.plotting import COLOURS
+from nnopt_utils.plotting.style import drop_minor_ticks, steady_figure
 
 CURVATURES = np.array([1.0, 0.2])
 SAMPLE_VARIANCE = 16.0
@@ -44,7 +45,7 @@ def noise_cloud(learning_rate: float, batch_size: int, momentum: float = 0.0, st
     variance = SAMPLE_VARIANCE / batch_size
     floors = [predicted_floor(learning_rate, curvature, variance, momentum) for curvature in CURVATURES]
     path, mean_squares = _noisy_runs(learning_rate, momentum, variance, steps)
-    figure, (left, right) = new_figure(1, 2, width=9.0, height=3.9)
+    figure, (left, right) = steady_figure(2, width=9.0, height=3.9)
     _draw_cloud(left, path, floors)
     _draw_mean_squares(right, mean_squares, sum(floors))
     return figure
@@ -95,5 +96,6 @@ def _draw_mean_squares(ax: Axes, mean_squares: np.ndarray, floor: float) -> None
         ax.set_title(f"predicted floor {floor:.3g}")
     else:
         ax.set_title("diverges")
+    drop_minor_ticks(ax)
     ax.set(xlabel="step t", ylabel=r"mean of $\|\theta_t\|^2$")
     ax.legend(loc="upper right", fontsize=8)

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nnopt_utils.optimizers import Adam, GradientDescent
-from nnopt_utils.plotting import new_figure, plot_convergence, plot_trajectories
-from nnopt_utils.plotting.style import drop_minor_ticks, look
+from nnopt_utils.plotting import plot_convergence, plot_trajectories
+from nnopt_utils.plotting.style import drop_minor_ticks, legend, look, steady_figure
 from nnopt_utils.problems import Quadratic
 from nnopt_utils.training import minimize
 
@@ -42,7 +42,7 @@ def effective_step(
     beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, gradient: float = 1.0, steps: int = 5000
 ) -> Figure:
     """Effective step of Adam over t under a constant gradient, with and without its bias corrections."""
-    figure, ax = new_figure(width=7.5, height=3.8)
+    figure, ax = steady_figure(width=7.5, height=3.8)
     t = np.unique(np.geomspace(1, steps, 200).round())
     for index, (label, (correct_m, correct_v)) in enumerate(CORRECTIONS.items()):
         lengths = step_lengths(t, beta_1, beta_2, epsilon, gradient, correct_m, correct_v)
@@ -51,6 +51,7 @@ def effective_step(
     first = step_lengths(1, beta_1, beta_2, epsilon, gradient, False, False)
     ax.set_title(f"without correction the first step is {first:.3g} η long")
     ax.set(xlabel="step t", ylabel="length of the step, in η")
+    drop_minor_ticks(ax)
     ax.legend()
     return figure
 
@@ -67,11 +68,12 @@ def adam_on_a_valley(
         "Adam": minimize(problem, Adam(learning_rate, beta_1=beta_1, beta_2=beta_2), steps),
         "gradient descent": minimize(problem, GradientDescent(2 / (problem.L + problem.mu)), steps),
     }
-    figure, (left, right) = new_figure(1, 2, width=9.0, height=3.8)
+    figure, (left, right) = steady_figure(2, width=9.0, height=3.8, right=1.75)
     plot_trajectories(problem, {"Adam": runs["Adam"]}, ax=left)
     left.get_legend().remove()
     distances = {name: np.linalg.norm(run.points, axis=1) for name, run in runs.items()}
     plot_convergence(distances, ax=right, ylabel=r"distance $\|\theta_t - \theta^\star\|$")
     drop_minor_ticks(right)
+    legend(right, beside=True)
     right.set_title(f"Adam after {steps} steps: {distances['Adam'][-1]:.2g}")
     return figure

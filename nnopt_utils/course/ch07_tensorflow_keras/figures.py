@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.figure import Figure
 
-from nnopt_utils.plotting import COLOURS, new_figure
+from nnopt_utils.plotting import COLOURS
+from nnopt_utils.plotting.style import drop_minor_ticks, steady_figure
 
 # What a step costs us on one core, roughly; the chapter measures its own.
 OUR_OVERHEAD = 0.1  # milliseconds a step for Python, NumPy's calls and everything else that does not grow
@@ -63,12 +64,13 @@ def time_per_step(
     theirs = [step_milliseconds(w, batch_size, *costs) for w in WIDTHS]
     ahead = np.flatnonzero(np.array(theirs) < np.array(ours))
 
-    figure, ax = new_figure(width=6.5, height=3.8)
+    figure, ax = steady_figure(width=6.5, height=3.8)
     ax.loglog(WIDTHS, ours, color=COLOURS["blue"], label="NumPy, one thread")
     ax.loglog(WIDTHS, theirs, "--", color=COLOURS["orange"], label="framework")
     for level, colour in ((OUR_OVERHEAD, "blue"), (framework_overhead, "orange")):
         ax.axhline(level, color=COLOURS[colour], linestyle=":", linewidth=1)
     ax.set(xlabel="width of the hidden layers", ylabel="milliseconds a step", ylim=(0.05, None))
+    drop_minor_ticks(ax)
     if len(ahead):
         crossing = int(WIDTHS[ahead[0]])
         ax.axvline(crossing, color="black", linewidth=1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from nnopt_utils.plotting import COLOURS, new_figure
+from nnopt_utils.plotting import COLOURS
+from nnopt_utils.plotting.style import steady_figure
 
 # Coefficients a, b, c of σ → a σ + b σ³ + c σ⁵. All three take 1 to about 1; they differ in how fast small σ grow.
 POLYNOMIALS = {
@@ -29,7 +30,7 @@ def polynomial(sigma: np.ndarray, coefficients: str = "Muon", steps: int = 5) ->
 
 def newton_schulz_map(steps: int, smallest: float = 0.01, coefficients: str = "Muon") -> Figure:
     """The polynomial after some steps (left), and what becomes of 40 singular values from ``smallest`` to 1 (right)."""
-    figure, (left, right) = new_figure(1, 2, width=9.0, height=3.8)
+    figure, (left, right) = steady_figure(2, width=9.0, height=3.8)
     grid = np.geomspace(1e-3, 1, 2000)
     left.axhspan(0.68, 1.13, color="0.9", label="0.68 to 1.13")
     left.plot(grid, grid, color="0.6", linestyle=":", label="before")
