@@ -13,6 +13,7 @@ from pathlib import Path
 
 from nnopt_utils._commands import program, python
 from nnopt_utils._folders import PACKAGE, notebooks_folder, repository
+from nnopt_utils._trust import sign_copies
 from nnopt_utils.copies import Change, CopyError, Outcome, chapters, start_afresh, update_copies
 
 SETTINGS = (
@@ -78,6 +79,7 @@ def _open(named: Path | None, for_jupyterlab: Sequence[str]) -> int:
         print(f"JupyterLab cannot be imported ({error}): run `{program()} doctor`", file=sys.stderr)
         return 2
     os.environ.update(environment())
+    sign_copies(chapters(originals), folder)
     # Figures belong into the notebook, whatever a shell says about where to draw.
     os.environ.pop("MPLBACKEND", None)
     # The address of the first chapter is the one that JupyterLab prints, so it also serves with --no-browser.
@@ -130,6 +132,7 @@ def _reset(chapter: str | None, named: Path | None) -> int:
         raise CopyError(f"name a chapter, such as `{reset_command('04', named)}`; there are {numbers}")
     folder = _copies(named)
     name, kept = start_afresh(chapter, originals, folder)
+    sign_copies([originals / f"{name}.ipynb"], folder)
     print(f"{name}: a fresh copy is in {_shown(folder)}.")
     if kept is not None:
         print(f"What was there is kept as {kept.name!r}.")

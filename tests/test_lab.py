@@ -11,12 +11,15 @@ import subprocess
 import sys
 import time
 import zipfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from urllib.request import urlopen
 
+import nbformat
 import pytest
+from jupyter_core.paths import jupyter_data_dir
+from nbformat.sign import NotebookNotary
 
 from nnopt_utils import __main__ as command_line
 from nnopt_utils import lab
@@ -30,6 +33,14 @@ START_SECONDS = 120  # a busy machine takes long to import JupyterLab
 def no_make(monkeypatch):
     """As if typed by hand, also where make runs the tests."""
     monkeypatch.delenv("MAKELEVEL", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def signatures(monkeypatch, tmp_path_factory):
+    """The folder where Jupyter keeps what this user trusts: not the developer's own."""
+    folder = tmp_path_factory.mktemp("home") / "jupyter"
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -120,6 +131,42 @@ def test_a_folder_that_cannot_be_made_is_an_error_in_one_line(tmp_path, capsys):
     assert message.startswith("python -m nnopt_utils lab: error: ")
     assert "mine" in message
     assert message.count("\n") == 1
+
+
+# -- which copies JupyterLab trusts -------------------------------------------------------------------------------------
+
+
+def trusted(folder: Path) -> list[str]:
+    """The chapters that JupyterLab's own judge trusts."""
+    notary = NotebookNotary(data_dir=jupyter_data_dir())
+    with closing(notary.store):
+        files = sorted(folder.glob("*.ipynb"))
+        return [file.stem for file in files if notary.check_signature(nbformat.read(file, as_version=4))]
+
+
+def test_new_copies_are_trusted_and_what_came_from_elsewhere_is_not(tmp_path, started):
+    foreign = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import antigravity", id="a")])
+    for name in ("04_gradient_descent", "mine"):
+        nbformat.write(foreign, tmp_path / f"{name}.ipynb")
+    assert run("lab", "--folder", str(tmp_path)) == 0
+    others = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} - {"04_gradient_descent"}
+    assert set(trusted(tmp_path)) == others
+    assert run("reset", "4", "--folder", str(tmp_path)) == 0
+    assert set(trusted(tmp_path)) == others | {"04_gradient_descent"}
+
+
+@pytest.mark.parametrize("obstacle", ["a file in the way", "a spoiled database", "no nbformat"])
+def test_what_cannot_be_signed_is_opened_all_the_same(obstacle, tmp_path, signatures, started, monkeypatch, capfd):
+    if obstacle == "a file in the way":
+        signatures.touch()
+    elif obstacle == "a spoiled database":
+        (signatures / "nbsignatures.db.bak").mkdir(parents=True)
+        (signatures / "nbsignatures.db").write_text("no database", encoding="utf-8")
+    else:
+        monkeypatch.setitem(sys.modules, "nbformat.sign", None)
+    assert run("lab", "--folder", str(tmp_path)) == 0
+    assert len(started) == 1
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 # -- what is said ------------------------------------------------------------------------------------------------------
