@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nnopt_utils._commands import program, python
-from nnopt_utils._folders import PACKAGE, notebooks_folder, repository
+from nnopt_utils._commands import again, argument, program
+from nnopt_utils._folders import PACKAGE, expanded, notebooks_folder, repository
 from nnopt_utils._trust import sign_copies
 from nnopt_utils.copies import Change, CopyError, Outcome, chapters, start_afresh, update_copies
 
@@ -76,7 +76,7 @@ def _open(named: Path | None, for_jupyterlab: Sequence[str]) -> int:
     try:
         from jupyterlab.labapp import LabApp  # here: it takes a second, and may be missing
     except ImportError as error:
-        print(f"JupyterLab cannot be imported ({error}): run `{program()} doctor`", file=sys.stderr)
+        print(f"JupyterLab cannot be imported ({error}): run `{again()} doctor`", file=sys.stderr)
         return 2
     os.environ.update(environment())
     sign_copies(chapters(originals), folder)
@@ -144,8 +144,7 @@ def reset_command(number: str, named: Path | None = None) -> str:
     """What this user types to start a chapter afresh."""
     if "MAKELEVEL" in os.environ and repository() is not None:  # they came by make
         return f"make reset CHAPTER={number}"
-    called = "nnopt" if program() == "nnopt" else f"{python()} -m nnopt_utils"
-    return f"{called} reset {number}{f' --folder {named}' if named else ''}"
+    return f"{again()} reset {number}{f' --folder {argument(named)}' if named else ''}"
 
 
 # --- folders ----------------------------------------------------------------------------------------------------------
@@ -155,7 +154,7 @@ def _copies(named: Path | None) -> Path:
     """The folder of the copies."""
     root = repository()
     if named is not None:
-        return named.expanduser()
+        return expanded(named)
     return root / FOLDER_IN_REPOSITORY if root is not None else Path(FOLDER_ELSEWHERE)
 
 

@@ -22,7 +22,7 @@ from jupyter_core.paths import jupyter_data_dir
 from nbformat.sign import NotebookNotary
 
 from nnopt_utils import __main__ as command_line
-from nnopt_utils import lab
+from nnopt_utils import _commands, lab
 from nnopt_utils.copies import Change
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -124,16 +124,22 @@ def test_without_jupyterlab_it_names_the_doctor(tmp_path, monkeypatch, capsys):
     assert re.search(r"JupyterLab cannot be imported \(.*\): run `.*doctor`", capsys.readouterr().err)
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_in_one_line(tmp_path, capsys):
+@pytest.mark.parametrize("name", ["file", "file/mine"])
+def test_a_folder_that_cannot_be_made_is_an_error_in_one_line(name, tmp_path, capsys):
     (tmp_path / "file").touch()
-    assert run("lab", "--folder", str(tmp_path / "file" / "mine")) == 2
+    assert run("lab", "--folder", str(tmp_path / name)) == 2
     message = capsys.readouterr().err
-    assert message.startswith("python -m nnopt_utils lab: error: ")
-    assert "mine" in message
+    assert message.startswith("python -m nnopt_utils lab: error: folder: got ")
+    assert "a file is in the way" in message
     assert message.count("\n") == 1
 
 
-# -- which copies JupyterLab trusts -------------------------------------------------------------------------------------
+def test_the_home_of_nobody_is_a_folder_of_that_name(installed, started):
+    assert run("lab", "--folder", "~nobody at all") == 0
+    assert [path.name for path in installed.iterdir()] == ["~nobody at all"]
+
+
+# -- which copies JupyterLab trusts ------------------------------------------------------------------------------------
 
 
 def trusted(folder: Path) -> list[str]:
@@ -193,13 +199,14 @@ def test_each_chapter_with_news_has_a_line(installed, outcome, said):
 def test_the_command_for_a_fresh_copy_is_the_one_to_type(monkeypatch, installed):
     assert lab.reset_command("04") == "nnopt reset 04"
     assert lab.reset_command("04", Path("mine")) == "nnopt reset 04 --folder mine"
+    assert lab.reset_command("04", Path("my own")) == 'nnopt reset 04 --folder "my own"'
     monkeypatch.setenv("MAKELEVEL", "1")  # a makefile, but not the course's
     assert lab.reset_command("04") == "nnopt reset 04"
     monkeypatch.setattr(lab, "repository", lambda: ROOT)
     assert lab.reset_command("04") == "make reset CHAPTER=04"
     monkeypatch.delenv("MAKELEVEL")
     monkeypatch.setattr(sys, "argv", ["__main__.py"])
-    monkeypatch.setattr(lab, "python", lambda: ".venv/bin/python")
+    monkeypatch.setattr(_commands, "python", lambda: ".venv/bin/python")
     assert lab.reset_command("04") == ".venv/bin/python -m nnopt_utils reset 04"
 
 
