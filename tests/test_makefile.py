@@ -73,7 +73,8 @@ def test_what_developers_have_is_enough(installed, tmp_path):
 
 
 def test_a_python_that_does_not_run_is_named(tmp_path):
-    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("Makefile", "pyproject.toml", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
     wrong = tmp_path / "no python"
     made = subprocess.run(["make", "lab", f"PYTHON={wrong}"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert made.returncode != 0 and f"  {wrong}: is no Python that runs" in made.stderr
