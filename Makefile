@@ -43,7 +43,8 @@ $(BIN)/python:
 	@"$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null || { \
 		echo "This course needs Python $$(sed -n 's/^requires-python = "\(.*\)"/\1/p' pyproject.toml), and found:" >&2; \
 		for p in "$(PYTHON)" $(CANDIDATES); do \
-			v=$$("$$p" --version 2>&1) && echo "  $$p: $$v" >&2; \
+			if v=$$("$$p" --version 2>&1); then echo "  $$p: $$v" >&2; \
+			elif [ -n "$$p" ] && [ "$$p" = "$(PYTHON)" ]; then echo "  $$p: is no Python that runs" >&2; fi; \
 		done; \
 		echo "Install one of them, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(MAKE_VENV)

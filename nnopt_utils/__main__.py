@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from nnopt_utils import __version__, doctor, lab
-from nnopt_utils._commands import program
+from nnopt_utils._commands import again, program
 
 
 def _doctor(arguments: Sequence[str]) -> int:
@@ -21,7 +21,7 @@ def _compare(arguments: Sequence[str]) -> int:
     try:
         from nnopt_utils import compare
     except ImportError as error:
-        print(f"{program()} compare: error: {error}; run `{program()} doctor`", file=sys.stderr)
+        print(f"{program()} compare: error: {error}; run `{again()} doctor`", file=sys.stderr)
         return 2
     return compare.main(arguments)
 

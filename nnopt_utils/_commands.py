@@ -33,6 +33,16 @@ def program() -> str:
     return "nnopt" if Path(sys.argv[0]).stem == "nnopt" else "python -m nnopt_utils"
 
 
+def again() -> str:
+    """The program as it has to be typed from here, to run another of its commands."""
+    return "nnopt" if program() == "nnopt" else f"{python()} -m nnopt_utils"
+
+
+def argument(path: Path) -> str:
+    """A path as it is typed after a command: quoted if it has to be."""
+    return f'"{path}"' if " " in str(path) else str(path)
+
+
 def has_tensorflow() -> bool:
     """Whether TensorFlow is installed; it is not imported."""
     return find_spec("tensorflow") is not None
@@ -72,7 +82,6 @@ def _in_environment() -> bool:
 
 def _typed(path: Path) -> str:
     """A program's path as it is typed: without .exe, and quoted if it has to be."""
-    text = str(path.with_suffix("") if path.suffix.lower() == ".exe" else path)
-    if " " not in text:
-        return text
-    return f'& "{text}"' if sys.platform == "win32" else f'"{text}"'  # PowerShell calls a quoted path with &
+    text = argument(path.with_suffix("") if path.suffix.lower() == ".exe" else path)
+    quoted = text.startswith('"')
+    return f"& {text}" if quoted and sys.platform == "win32" else text  # PowerShell calls a quoted path with &

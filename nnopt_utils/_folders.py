@@ -36,6 +36,11 @@ def user_folder() -> Path:
     return _from_variable("XDG_DATA_HOME", ".local/share") / "nnopt"
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path as a user names it: ``~`` is their home. As in a shell, ``~name`` of nobody stays what it is."""
+    return Path(os.path.expanduser(path))
+
+
 def _from_variable(name: str, otherwise: str) -> Path:
     """The folder that an environment variable names, else one in the user's home."""
     folder = Path(os.environ.get(name, ""))

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from nnopt_utils import optimizers
 from nnopt_utils._bars import progress_bar
 from nnopt_utils._commands import program
+from nnopt_utils._folders import expanded
 from nnopt_utils._tables import aligned
 from nnopt_utils._validation import check_integer, check_number
 from nnopt_utils.datasets import Dataset, DatasetError, load_mnist
@@ -324,7 +325,7 @@ def _widths(text: str) -> tuple[int, ...]:
 
 
 def _figure_file(text: str) -> Path:
-    path = Path(text).expanduser()
+    path = expanded(text)
     if path.suffix.lower() not in FIGURES or not os.access(path.parent, os.W_OK) or path.is_dir():
         raise ValueError
     return path

@@ -21,7 +21,12 @@ Outcome = Literal["copied", "updated", "newer", "other", "unreadable"]
 
 
 class CopyError(Exception):
-    """The copies cannot be made; the message says why, and what to do."""
+    """The copies cannot be made; the message says why, and what to do.
+
+    >>> chapters(Path("/nowhere"))
+    Traceback (most recent call last):
+    nnopt_utils.copies.CopyError: there is no chapter in ...; get the course's folder again
+    """
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ class Change:
     ``copied``: it was missing. ``updated``: it was unchanged, and is now the course's newer version. The others leave
     the file as it is: ``newer``: it was changed, and the course has a newer version; ``other``: it differs from the
     course's, and from which version it came is not known; ``unreadable``: it is no notebook.
+
+    >>> Change("04_gradient_descent", "updated").outcome
+    'updated'
     """
 
     chapter: str
@@ -39,7 +47,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Copied:
-    """What is remembered of a copy: digests of its bytes and cells when made, and of a version announced since."""
+    """What is remembered of a copy: digests of its bytes and cells when made, and of a version announced since.
+
+    >>> Copied(content="9f86d0…", cells="60303a…").announced
+    ''
+    """
 
     content: str
     cells: str
@@ -57,7 +69,7 @@ def update_copies(originals: Path, folder: Path) -> list[Change]:
         folder: the folder of the copies; it is made if it does not exist.
 
     Raises:
-        CopyError: there are no originals, or one is no notebook.
+        CopyError: there are no originals, or one is no notebook; ``folder`` is none.
         OSError: a file cannot be read or written.
 
     >>> from tempfile import TemporaryDirectory
@@ -66,7 +78,7 @@ def update_copies(originals: Path, folder: Path) -> list[Change]:
     ...     update_copies(notebooks_folder(), Path(folder))[0]
     Change(chapter='00_introduction', outcome='copied')
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     outcomes = {original.stem: _update(original, folder) for original in chapters(originals)}
     return [Change(chapter, outcome) for chapter, outcome in outcomes.items() if outcome is not None]
 
@@ -135,7 +147,7 @@ def start_afresh(number: str, originals: Path, folder: Path, now: datetime | Non
         The chapter's name, and where the old copy is kept: None if there was nothing to keep.
 
     Raises:
-        CopyError: there is no such chapter.
+        CopyError: there is no such chapter; ``folder`` is none.
         OSError: a file cannot be read or written.
 
     >>> from tempfile import TemporaryDirectory
@@ -146,7 +158,7 @@ def start_afresh(number: str, originals: Path, folder: Path, now: datetime | Non
     """
     original = _chapter(number, chapters(originals))
     new = _read_original(original)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     copy = folder / original.name
     content = _read(copy)
     kept = None if content in (None, new) else _keep(copy, now or datetime.now())
@@ -176,7 +188,14 @@ def _keep(copy: Path, now: datetime) -> Path:
             times += 1
 
 
-# --- notebooks and their digests --------------------------------------------------------------------------------------
+# --- folders, notebooks and their digests -----------------------------------------------------------------------------
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise CopyError(f"folder: got {str(folder)!r}, where a file is in the way; expected a folder") from None
 
 
 def _cells(content: bytes) -> str:

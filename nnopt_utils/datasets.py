@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nnopt_utils._commands import python
-from nnopt_utils._folders import data_folder, repository
+from nnopt_utils._folders import data_folder, expanded, repository
 from nnopt_utils._tables import aligned
 from nnopt_utils._validation import as_generator, check_finite, check_integer, check_not_negative, describe
 
@@ -286,7 +286,7 @@ def _mnist_file(path: Any) -> Path:
         path = os.environ.get("NNOPT_DATA") or MNIST_PATH
     elif not isinstance(path, str | os.PathLike):
         raise TypeError(f"path: got {describe(path)}; expected the path of mnist.npz or of its folder")
-    file = Path(path).expanduser()
+    file = expanded(path)
     # os.path.isdir: unlike Path.is_dir it answers no where it may not look
     return file / "mnist.npz" if os.path.isdir(file) else file
 

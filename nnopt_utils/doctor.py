@@ -115,6 +115,14 @@ def _reinstall() -> str:
     return f"Install what is missing: {install()}."
 
 
+def _mend(error: Exception) -> str:
+    """What to do about a failing import: get what is missing, or make anew what is there and broken."""
+    if isinstance(error, ModuleNotFoundError):
+        return _reinstall()
+    place = "this environment" if repository() is None else "the folder .venv"
+    return f"A package is broken, and pip takes it for installed: remove {place} and set the course up again."
+
+
 def _installed(package: str) -> str:
     """The version of an installed package, or an empty text."""
     try:
@@ -129,8 +137,8 @@ def check_data() -> Finding:
     fix = "Restore the file as the line above says; a download may have stopped half-way."
     try:
         from nnopt_utils.datasets import load_mnist
-    except ImportError as error:
-        return Finding("data", f"cannot be loaded: {error}", needed, False, _reinstall())
+    except Exception as error:
+        return Finding("data", f"cannot be loaded: {error}", needed, False, _mend(error))
     try:
         data = load_mnist()
     except Exception as error:  # DatasetError explains itself; anything else is a broken file too
@@ -144,8 +152,8 @@ def check_blas() -> Finding:
     try:
         importlib.import_module("numpy")  # loads the library that threadpoolctl then finds
         pools = importlib.import_module("threadpoolctl").threadpool_info()
-    except ImportError as error:
-        return Finding("BLAS", f"cannot be asked: {error}", "numpy and threadpoolctl", False, _reinstall())
+    except Exception as error:
+        return Finding("BLAS", f"cannot be asked: {error}", "numpy and threadpoolctl", False, _mend(error))
     libraries = [
         f"{pool.get('internal_api')} {pool.get('version') or ''}".strip() + f", threads: {pool.get('num_threads')}"
         for pool in pools
@@ -234,8 +242,8 @@ def check_jupyterlab() -> Finding:
     try:
         for module in ("jupyterlab", "ipykernel"):
             importlib.import_module(module)
-    except ImportError as error:
-        return Finding("JupyterLab", f"does not import: {error}", needed, False, _reinstall())
+    except Exception as error:
+        return Finding("JupyterLab", f"does not import: {error}", needed, False, _mend(error))
     version = _installed("jupyterlab")
     return Finding("JupyterLab", version, needed, _fits(version, wanted), _reinstall())
 

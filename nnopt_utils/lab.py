@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nnopt_utils._commands import program, python
-from nnopt_utils._folders import PACKAGE, notebooks_folder, repository
+from nnopt_utils._commands import again, argument, program
+from nnopt_utils._folders import PACKAGE, expanded, notebooks_folder, repository
+from nnopt_utils._trust import sign_copies
 from nnopt_utils.copies import Change, CopyError, Outcome, chapters, start_afresh, update_copies
 
 SETTINGS = (
@@ -75,9 +76,10 @@ def _open(named: Path | None, for_jupyterlab: Sequence[str]) -> int:
     try:
         from jupyterlab.labapp import LabApp  # here: it takes a second, and may be missing
     except ImportError as error:
-        print(f"JupyterLab cannot be imported ({error}): run `{program()} doctor`", file=sys.stderr)
+        print(f"JupyterLab cannot be imported ({error}): run `{again()} doctor`", file=sys.stderr)
         return 2
     os.environ.update(environment())
+    sign_copies(chapters(originals), folder)
     # Figures belong into the notebook, whatever a shell says about where to draw.
     os.environ.pop("MPLBACKEND", None)
     # The address of the first chapter is the one that JupyterLab prints, so it also serves with --no-browser.
@@ -130,6 +132,7 @@ def _reset(chapter: str | None, named: Path | None) -> int:
         raise CopyError(f"name a chapter, such as `{reset_command('04', named)}`; there are {numbers}")
     folder = _copies(named)
     name, kept = start_afresh(chapter, originals, folder)
+    sign_copies([originals / f"{name}.ipynb"], folder)
     print(f"{name}: a fresh copy is in {_shown(folder)}.")
     if kept is not None:
         print(f"What was there is kept as {kept.name!r}.")
@@ -141,8 +144,7 @@ def reset_command(number: str, named: Path | None = None) -> str:
     """What this user types to start a chapter afresh."""
     if "MAKELEVEL" in os.environ and repository() is not None:  # they came by make
         return f"make reset CHAPTER={number}"
-    called = "nnopt" if program() == "nnopt" else f"{python()} -m nnopt_utils"
-    return f"{called} reset {number}{f' --folder {named}' if named else ''}"
+    return f"{again()} reset {number}{f' --folder {argument(named)}' if named else ''}"
 
 
 # --- folders ----------------------------------------------------------------------------------------------------------
@@ -152,7 +154,7 @@ def _copies(named: Path | None) -> Path:
     """The folder of the copies."""
     root = repository()
     if named is not None:
-        return named.expanduser()
+        return expanded(named)
     return root / FOLDER_IN_REPOSITORY if root is not None else Path(FOLDER_ELSEWHERE)
 
 

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from nnopt_utils.keras_bridge import import_keras
 
 # The same examples in every run, and no time limit on one: the tests share a processor.
 settings.register_profile("nnopt", derandomize=True, deadline=None)
 settings.load_profile("nnopt")
+
+# What they test takes a while to build: each of these files goes to one worker as a whole.
+BUILT_ONCE = ("tests/test_reference.py", "tests/test_wheel.py")
+
+
+class BuildOnce(LoadScopeScheduling):
+    """Hands out single tests, but those of some files together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file in BUILT_ONCE else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BuildOnce | None:
+    """How tests are spread over the workers, unless the command line asks for another way."""
+    return BuildOnce(config, log) if config.getvalue("dist") == "load" else None
 
 
 @pytest.fixture(scope="session")

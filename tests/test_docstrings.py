@@ -21,6 +21,7 @@ PARSER = doctest.DocTestParser()
 EXCUSED = {
     "nnopt_utils.compare": "a command: the README shows how it is called, and tests/test_compare.py runs it",
     "nnopt_utils.doctor": "a command: the README shows how it is called, and tests/test_doctor.py runs it",
+    "nnopt_utils.lab": "a command: the README shows how it is called, and tests/test_lab.py runs it",
 }
 
 

@@ -408,3 +408,16 @@ def test_the_doctor_runs_where_nothing_is_installed(tmp_path):
     assert run.returncode == 1
     assert run.stderr == ""
     assert "BLAS" in run.stdout and "What to do:" in run.stdout
+
+
+@pytest.mark.parametrize("check", [doctor.check_blas, doctor.check_jupyterlab])
+def test_a_package_that_is_there_and_broken_is_made_anew(check, monkeypatch):
+    """To install it again would do nothing: pip looks at the version alone."""
+
+    def broken(name: str):
+        raise OSError("cannot open shared object file")
+
+    monkeypatch.setattr(doctor.importlib, "import_module", broken)
+    finding = check()
+    assert not finding.ok and finding.found.endswith("cannot open shared object file")
+    assert finding.fix.endswith("remove the folder .venv and set the course up again.")

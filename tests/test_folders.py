@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnopt_utils import _folders
-from nnopt_utils._folders import data_folder, notebooks_folder, repository, user_folder
+from nnopt_utils._folders import data_folder, expanded, notebooks_folder, repository, user_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -59,3 +59,16 @@ def test_the_folder_of_the_user(tmp_path, monkeypatch, platform, variables, expe
     for name, value in variables.items():
         monkeypatch.setenv(name, value.format(tmp_path))
     assert user_folder() == tmp_path / expected
+
+
+def test_a_home_is_expanded_and_that_of_nobody_stays(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert expanded("~/a.png") == tmp_path / "a.png"
+    assert expanded("~nobody at all/a.png") == Path("~nobody at all/a.png")
+
+
+def test_nothing_else_expands_a_home():
+    """Path.expanduser has no answer for a user that does not exist, but a traceback."""
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "nnopt_utils").rglob("*.py"))
+    assert not [source for source in sources if ").expanduser(" in source or ".expanduser()" in source]

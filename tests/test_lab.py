@@ -11,15 +11,18 @@ import subprocess
 import sys
 import time
 import zipfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from urllib.request import urlopen
 
+import nbformat
 import pytest
+from jupyter_core.paths import jupyter_data_dir
+from nbformat.sign import NotebookNotary
 
 from nnopt_utils import __main__ as command_line
-from nnopt_utils import lab
+from nnopt_utils import _commands, lab
 from nnopt_utils.copies import Change
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,6 +33,14 @@ START_SECONDS = 120  # a busy machine takes long to import JupyterLab
 def no_make(monkeypatch):
     """As if typed by hand, also where make runs the tests."""
     monkeypatch.delenv("MAKELEVEL", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def signatures(monkeypatch, tmp_path_factory):
+    """The folder where Jupyter keeps what this user trusts: not the developer's own."""
+    folder = tmp_path_factory.mktemp("home") / "jupyter"
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -113,13 +124,55 @@ def test_without_jupyterlab_it_names_the_doctor(tmp_path, monkeypatch, capsys):
     assert re.search(r"JupyterLab cannot be imported \(.*\): run `.*doctor`", capsys.readouterr().err)
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_in_one_line(tmp_path, capsys):
+@pytest.mark.parametrize("name", ["file", "file/mine"])
+def test_a_folder_that_cannot_be_made_is_an_error_in_one_line(name, tmp_path, capsys):
     (tmp_path / "file").touch()
-    assert run("lab", "--folder", str(tmp_path / "file" / "mine")) == 2
+    assert run("lab", "--folder", str(tmp_path / name)) == 2
     message = capsys.readouterr().err
-    assert message.startswith("python -m nnopt_utils lab: error: ")
-    assert "mine" in message
+    assert message.startswith("python -m nnopt_utils lab: error: folder: got ")
+    assert "a file is in the way" in message
     assert message.count("\n") == 1
+
+
+def test_the_home_of_nobody_is_a_folder_of_that_name(installed, started):
+    assert run("lab", "--folder", "~nobody at all") == 0
+    assert [path.name for path in installed.iterdir()] == ["~nobody at all"]
+
+
+# -- which copies JupyterLab trusts ------------------------------------------------------------------------------------
+
+
+def trusted(folder: Path) -> list[str]:
+    """The chapters that JupyterLab's own judge trusts."""
+    notary = NotebookNotary(data_dir=jupyter_data_dir())
+    with closing(notary.store):
+        files = sorted(folder.glob("*.ipynb"))
+        return [file.stem for file in files if notary.check_signature(nbformat.read(file, as_version=4))]
+
+
+def test_new_copies_are_trusted_and_what_came_from_elsewhere_is_not(tmp_path, started):
+    foreign = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import antigravity", id="a")])
+    for name in ("04_gradient_descent", "mine"):
+        nbformat.write(foreign, tmp_path / f"{name}.ipynb")
+    assert run("lab", "--folder", str(tmp_path)) == 0
+    others = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} - {"04_gradient_descent"}
+    assert set(trusted(tmp_path)) == others
+    assert run("reset", "4", "--folder", str(tmp_path)) == 0
+    assert set(trusted(tmp_path)) == others | {"04_gradient_descent"}
+
+
+@pytest.mark.parametrize("obstacle", ["a file in the way", "a spoiled database", "no nbformat"])
+def test_what_cannot_be_signed_is_opened_all_the_same(obstacle, tmp_path, signatures, started, monkeypatch, capfd):
+    if obstacle == "a file in the way":
+        signatures.touch()
+    elif obstacle == "a spoiled database":
+        (signatures / "nbsignatures.db.bak").mkdir(parents=True)
+        (signatures / "nbsignatures.db").write_text("no database", encoding="utf-8")
+    else:
+        monkeypatch.setitem(sys.modules, "nbformat.sign", None)
+    assert run("lab", "--folder", str(tmp_path)) == 0
+    assert len(started) == 1
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 # -- what is said ------------------------------------------------------------------------------------------------------
@@ -146,13 +199,14 @@ def test_each_chapter_with_news_has_a_line(installed, outcome, said):
 def test_the_command_for_a_fresh_copy_is_the_one_to_type(monkeypatch, installed):
     assert lab.reset_command("04") == "nnopt reset 04"
     assert lab.reset_command("04", Path("mine")) == "nnopt reset 04 --folder mine"
+    assert lab.reset_command("04", Path("my own")) == 'nnopt reset 04 --folder "my own"'
     monkeypatch.setenv("MAKELEVEL", "1")  # a makefile, but not the course's
     assert lab.reset_command("04") == "nnopt reset 04"
     monkeypatch.setattr(lab, "repository", lambda: ROOT)
     assert lab.reset_command("04") == "make reset CHAPTER=04"
     monkeypatch.delenv("MAKELEVEL")
     monkeypatch.setattr(sys, "argv", ["__main__.py"])
-    monkeypatch.setattr(lab, "python", lambda: ".venv/bin/python")
+    monkeypatch.setattr(_commands, "python", lambda: ".venv/bin/python")
     assert lab.reset_command("04") == ".venv/bin/python -m nnopt_utils reset 04"
 
 

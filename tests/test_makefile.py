@@ -72,6 +72,14 @@ def test_what_developers_have_is_enough(installed, tmp_path):
     assert installed() == installed("LIGHT=1") == []
 
 
+def test_a_python_that_does_not_run_is_named(tmp_path):
+    for name in ("Makefile", "pyproject.toml", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    wrong = tmp_path / "no python"
+    made = subprocess.run(["make", "lab", f"PYTHON={wrong}"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert made.returncode != 0 and f"  {wrong}: is no Python that runs" in made.stderr
+
+
 def test_where_there_is_no_tensorflow_it_is_said(make_lab, tmp_path):
     assert "Set up without TensorFlow, which" not in make_lab("LIGHT=1") + make_lab()
     (tmp_path / ".venv" / ".learner").unlink()

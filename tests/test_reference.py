@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser.chromium import FLAGS, HOW_TO_GET_ONE, find_browser
 from public_names import PUBLIC
 from sphinx.util.inventory import InventoryFile
 from test_imports import GRAPH, floor_name
@@ -154,11 +155,11 @@ def browser() -> Iterator[object]:
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="the reference's formulas are NOT tested: no playwright"
     )
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = find_browser()
     if program is None:
-        pytest.skip("the reference's formulas are NOT tested: no chromium (on Debian: apt-get install chromium)")
+        pytest.skip(f"the reference's formulas are NOT tested: {HOW_TO_GET_ONE}")
     with playwright.sync_playwright() as running:
-        launched = running.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        launched = running.chromium.launch(executable_path=program, args=list(FLAGS))
         yield launched
         launched.close()
 

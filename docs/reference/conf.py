@@ -37,7 +37,7 @@ python_maximum_signature_line_length = 88
 # Every name in a docstring or a type leads somewhere, except into other packages and what has no page of its own.
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:.*", r"(numpy|np|matplotlib|collections|abc|inspect|os|types)\..*"),
+    ("py:.*", r"(numpy|np|matplotlib|collections|abc|datetime|inspect|os|pathlib|types)\..*"),
     ("py:.*", r"nnopt_utils\.(_\w+|course)\..*"),
     ("py:class", r"Explorer|FigureFunction|Initializer|CheckResult"),  # aliases of types, by their short names
 ]

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from nnopt_utils._folders import repository, user_folder
+from nnopt_utils._folders import expanded, repository, user_folder
 
 Event = Literal["solved", "tried"]
 FILE_NAME = ".nnopt_progress.tsv"
@@ -31,7 +31,7 @@ def progress_file() -> Path | None:
     if setting.lower() == "off":
         return None
     if setting:
-        return Path(setting).expanduser()
+        return expanded(setting)
     root = repository()
     return user_folder() / USER_FILE_NAME if root is None else root / FILE_NAME
 

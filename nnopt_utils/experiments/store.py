@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nnopt_utils import __version__
+from nnopt_utils._folders import expanded
 
 FORMAT = 1
 
@@ -59,7 +60,7 @@ def opened(path: str | os.PathLike[str] | None, task: dict[str, Any]) -> Iterato
     if path is None:
         yield Store([])
         return
-    file = Path(path).expanduser()
+    file = expanded(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     header = {"table": "nnopt experiments", "format": FORMAT, "version": __version__, "task": task}
     with _open(file) as stream:

@@ -23,7 +23,6 @@ OUTER_SECONDS = 600
 
 # What JupyterLab logs of itself, in every notebook, and no learner sees.
 HARMLESS_LOG = (
-    "is not trusted",  # each new copy of a notebook, until it is saved
     "The websocket_ping_timeout (90000) cannot be longer than",
     "Kernel is running over TCP without encryption",
 )

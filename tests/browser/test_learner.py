@@ -119,6 +119,30 @@ def test_a_quiz_is_answered_by_clicking_and_still_there_another_day(fresh, no_pr
     assert "quiz 00.1\tsolved" in server.progress.read_text(encoding="utf-8")
 
 
+def test_a_part_of_a_chapter_is_there_another_day(fresh, no_progress, open_notebook, server):
+    """Of what was not run JupyterLab shows the HTML as it is, and of what was the widgets, as it trusts the copy."""
+    notebook = fresh(INTRODUCTION)
+    stub, check = stub_and_check(notebook, "00.accuracy")
+    explorer = notebooks.cells_tagged(notebook, "explorer")[0]
+    question = notebooks.cell_with(notebook, 'quiz("00.1"')
+    with open_notebook(INTRODUCTION, seconds=SECONDS) as page:
+        page.show(check)
+        assert page.outputs(check).get_by_role("status").count() == 1  # from the course's run, with its role
+        for cell in (first_code_cell(notebook), stub, check, explorer, question):
+            page.run(cell)
+        page.outputs(explorer).locator("img").wait_for()
+        click_option(page, question, "b", "is not it")
+        page.save()
+
+    with open_notebook(INTRODUCTION, seconds=SECONDS) as page:
+        page.show(question)
+        page.outputs(question).get_by_role("status").filter(has_text="b) is not it").wait_for()
+        page.show(explorer)
+        page.outputs(explorer).get_by_role("slider").first.wait_for()
+        page.outputs(explorer).locator("img").wait_for()
+        assert_widgets_are_back(page)
+
+
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_an_explorer_follows_keyboard_and_mouse(name, fresh, open_notebook):
     notebook = fresh(name)
