@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnopt_utils._validation import describe
 from nnopt_utils.course.controls import check_controls, full_labels, make_controls, name_of
+from nnopt_utils.course.reopened import reopened_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +31,8 @@ FAST = 0.3
 
 # matplotlib remembers parsed formulas for one drawing only; most labels of the next one are the same.
 _FORMULAS: dict[str, Any] = {}
+
+REOPENED = reopened_style("nnopt-explorer", "To move the sliders, run the cells from the top to this one.")
 
 # ipywidgets names neither the handles of its sliders nor its images, and its `tooltip` reaches neither; screen readers
 # would say "slider, 0.5". The observer sees handles that are made later, too.
@@ -176,9 +179,9 @@ def _closing_new_figures() -> Iterator[None]:
 
 
 def _naming(widgets: Any, figure_function: FigureFunction) -> Any:
-    """Return an invisible widget that gives handles and image the names that screen readers say."""
+    """Return an invisible widget with the styles; it gives handles and image the names that screen readers say."""
     summary = (inspect.getdoc(figure_function) or name_of(figure_function)).splitlines()[0]
-    code = f'<style data-alt="{html.escape(summary)}" onload="{html.escape(NAMING)}"></style>'
+    code = f'<style data-alt="{html.escape(summary)}" onload="{html.escape(NAMING)}">{REOPENED}</style>'
     return widgets.HTML(code, layout=widgets.Layout(display="none"))
 
 

@@ -65,9 +65,15 @@ def click_option(page: NotebookPage, question: int, letter: str, verdict: str) -
     page.outputs(question).get_by_role("status").filter(has_text=f"{letter}) {verdict}").wait_for()
 
 
+BROKEN_LINK = "\uf127"
+MARKS = "parts => parts.map(part => getComputedStyle(part, '::before').content)"
+
+
 def assert_widgets_are_back(page: NotebookPage) -> None:
-    """Nothing says "Error displaying widget: model not found"."""
+    """Nothing says "Error displaying widget: model not found"; words, and no broken links, say what to run."""
     assert "model not found" not in page.text() and "Error displaying widget" not in page.text()
+    marks = page.page.locator(".jupyter-widgets-disconnected").evaluate_all(MARKS)
+    assert any("run" in mark for mark in marks) and not any(BROKEN_LINK in mark for mark in marks)
 
 
 def test_an_exercise_is_marked_and_still_there_another_day(fresh, no_progress, open_notebook, server):

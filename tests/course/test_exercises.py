@@ -69,6 +69,14 @@ def test_nothing_is_not_attempted(exercise: Exercise) -> None:
     assert exercise.task in result.message
 
 
+def test_a_decimal_comma_is_two_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check("00.loss_of_a_guess", 3, 26).status == "wrong"
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == (
+        "✗ 00.loss_of_a_guess: not yet. You gave 2 answers: 3, 26. Give one; a number has no comma: 3.5, 1203."
+    )
+
+
 def test_stub_is_not_attempted(function_exercise: Exercise) -> None:
     exercise = function_exercise
 

@@ -168,6 +168,7 @@ def describe_weights(
 ) -> dict[str, Any] | None:
     """What matters about random weights: any numbers of the right size will do."""
     generator = np.random.default_rng(seed)
+    before = generator.bit_generator.state
     drawn = [initializer(fan_in, fan_out, activation, generator) for _ in range(2)]
     if drawn[0] is None:
         return None
@@ -176,6 +177,7 @@ def describe_weights(
         "shape": first.shape,
         "units differ": bool(np.any(first != first[:, :1])),
         "new numbers each call": not np.array_equal(first, second),
+        "drawn from the generator": generator.bit_generator.state != before,
         "standard deviation": float(first.std()),
         "mean": float(first.mean()),
     }
@@ -384,6 +386,10 @@ EXERCISES = [
             Mistake(
                 "Every call gives the same numbers: you made a generator of your own. Use the one that is handed in.",
                 _own_seed,
+            ),
+            Mistake(
+                "The numbers come from elsewhere, so nobody can draw them again. Use the generator that is handed in.",
+                lambda i, o, activation, generator: initial_weights(i, o, activation, np.random.default_rng()),
             ),
             Mistake(
                 "All units have the same weights, so they will stay equal for ever: draw a number for each entry.",

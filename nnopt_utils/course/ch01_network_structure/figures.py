@@ -20,7 +20,7 @@ TARGETS: dict[str, Function] = {
 }
 
 
-def interpolating_network(function: Function, width: int, low: float = -3.0, high: float = 3.0) -> MLP:
+def interpolating_network(function: Function, width: int, low: float = -3, high: float = 3) -> MLP:
     """A ReLU network with one hidden layer that joins points of a function by straight lines; nothing is trained.
 
     Unit i switches on at the knot t_i; its outgoing weight is the change of slope there.

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
+from nnopt_utils._validation import describe
 from nnopt_utils.course.console import say
 from nnopt_utils.course.exercises.examine import examine
 from nnopt_utils.course.exercises.exercise import Exercise
@@ -26,12 +27,15 @@ class Checker:
     you have solved so far.
     """
 
-    def __call__(self, name: str, answer: Any = None, solution: bool = False, counted: bool = True) -> CheckResult:
+    def __call__(
+        self, name: str, answer: Any = None, *more: Any, solution: bool = False, counted: bool = True
+    ) -> CheckResult:
         """Show whether ``answer`` is right, and if not, what is off.
 
         Args:
             name: the exercise, such as "04.gradient_descent_step".
             answer: your function (its name, without parentheses), or your value.
+            more: nothing; a number with a comma, 3,26, arrives as two, and the result says so.
             solution: say that the answer is the course's own, fold it on the page, and do not count it.
             counted: False for a demonstration: your progress does not change.
 
@@ -39,7 +43,9 @@ class Checker:
             A result that is true if the answer is correct; a notebook shows nothing for it.
 
         Example:
-            >>> result = check("04.gradient_descent_step", lambda theta, gradient, rate: theta - rate * gradient, True)
+            >>> def step(theta, gradient, learning_rate):
+            ...     return theta - learning_rate * gradient
+            >>> result = check("04.gradient_descent_step", step, solution=True)
             ✓ 04.gradient_descent_step: the course's own solution: correct.
         """
         exercise = self._find(name)
@@ -47,7 +53,7 @@ class Checker:
             result = unknown_name("exercise", "check", name, EXERCISES)
             show_result(result)
             return result
-        result = examine(exercise, answer)
+        result = _more_than_one(name, answer, *more) if more else examine(exercise, answer)
         show_result(result, solution)
         if counted and not solution and result.status != "not attempted":
             remark = PROGRESS.record(name, "solved" if result else "tried", result.mistake)
@@ -95,6 +101,12 @@ class Checker:
     @staticmethod
     def _find(name: object) -> Exercise | None:
         return EXERCISES.get(name) if isinstance(name, str) else None
+
+
+def _more_than_one(name: str, *answers: Any) -> CheckResult:
+    shown = ", ".join(describe(answer) for answer in answers)
+    message = f"{name}: not yet. You gave {len(answers)} answers: {shown}. Give one; a number has no comma: 3.5, 1203."
+    return CheckResult(name, "wrong", message, mistake="slip:several_answers")
 
 
 def _say_group(

@@ -15,6 +15,7 @@ from typing import Any
 from nnopt_utils._shell import notebook_shell
 from nnopt_utils.course.console import wrapped
 from nnopt_utils.course.quizzes.question import Question, chosen, mark
+from nnopt_utils.course.reopened import reopened_style
 from nnopt_utils.course.showing import COLOURS, SIGNS, result_html, result_text
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -32,6 +33,7 @@ STYLE = f"""<style>
 .nnopt-quiz .jupyter-button:focus-visible {{ outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }}
 .nnopt-quiz .widget-html-content {{ line-height: 1.45; white-space: normal; }}
 .nnopt-quiz .widget-html-content pre {{ font: inherit !important; line-height: inherit; word-break: normal; }}
+{reopened_style("nnopt-quiz", "To answer, run this cell. It needs the imports at the top of the page.")}
 </style>"""
 # A screen reader says what changes in a part of the page that was told beforehand to be listened to, and ipywidgets
 # cannot tell that to a part of its own.
