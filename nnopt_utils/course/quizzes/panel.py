@@ -67,7 +67,7 @@ class Panel:
         self.buttons = {letter: ipywidgets.Button(layout={"width": "auto"}) for letter in question.options}
         self.verdict = ipywidgets.HTML().add_class("nnopt-verdict")
         asked = ipywidgets.HTML(f"{STYLE}<b>Question {question.name}</b> {_marked_up(question.text)}")
-        code = ipywidgets.HTML(f"or in code: <code>{question.in_code()}</code>; if a click does nothing, run this cell")
+        code = ipywidgets.HTML(f"or in code: <code>{question.in_code()}</code>")
         # The last one, invisible: what it speaks of is there when it comes.
         announcing = ipywidgets.HTML(f'<style onload="{LISTENED_TO}"></style>', layout={"display": "none"})
         self.widget = ipywidgets.VBox([asked, *self.buttons.values(), code, self.verdict, announcing])
