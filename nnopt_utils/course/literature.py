@@ -25,7 +25,8 @@ class LiteratureRow(NamedTuple):
         tolerance: how far ours may be off, or outside the bound; for "relative" as a fraction of published.
         kind: "absolute", "relative", "at most", "at least" or "range".
         digits: significant digits of ours in the table.
-        shown: False for a value that differs between processors: the table then says only that it is within tolerance.
+        shown: False for a value that differs between processors: the table then says only that it is within tolerance,
+            or that the bound holds.
 
     Example:
         >>> LiteratureRow("ln 10", published=2.303, ours=2.3026, tolerance=0.001)
@@ -123,14 +124,14 @@ def _published(row: LiteratureRow) -> str:
 
 def _ours(row: LiteratureRow) -> str:
     if not row.shown:
-        return "within tolerance ✓"
+        return "within tolerance ✓" if row.tolerance else "holds ✓"
     whole = isinstance(row.ours, int | np.integer)
     return str(int(row.ours)) if whole else f"{float(row.ours) + 0.0:.{row.digits}g}"
 
 
 def _tolerance(row: LiteratureRow) -> str:
     if row.tolerance == 0:
-        return "exact"
+        return "exact" if row.kind in ("absolute", "relative") else "none"  # 0.7 is not exactly "0.5 to 2"
     if row.kind == "relative":
         return f"{100 * row.tolerance:.3g} %"
     return f"± {row.tolerance:.3g}" if row.kind in ("absolute", "range") else f"{row.tolerance:.3g}"

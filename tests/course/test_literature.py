@@ -29,6 +29,13 @@ def test_literature_table() -> None:
     assert made._repr_markdown_().count("\n") == 1 + len(GOOD) + 1
 
 
+def test_a_bound_without_tolerance_is_not_called_exact() -> None:
+    bounds = [("low", 5, 4.5, 0, "at most"), ("inside", (1, 2), 1.5, 0, "range")]
+    text = repr(literature_table([*bounds, LiteratureRow("hidden", 5, 4.25, 0, kind="at most", shown=False)]))
+    assert "exact" not in text and text.count("none") == 3
+    assert "4.25" not in text and "holds ✓" in text
+
+
 @pytest.mark.parametrize(
     "row",
     [
