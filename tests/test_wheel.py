@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "LICENSE-text.md", "nnopt_utils", "data", "notebooks")
 SHIPPED = "nnopt_utils/_shipped"
 BUILD_SOURCE_ARCHIVE = "from setuptools.build_meta import build_sdist; print(build_sdist('dist'))"
+BUILD_WHEEL = "import sys; from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
 
 pytestmark = pytest.mark.slow
 
@@ -54,8 +55,10 @@ def wheel(tmp_path_factory) -> Path:
     archive = run(sys.executable, "-c", BUILD_SOURCE_ARCHIVE, cwd=source)
     assert archive.returncode == 0, archive.stderr
     (packed,) = (source / "dist").iterdir()
-    offline = ("--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
-    built = run(sys.executable, "-m", "pip", "wheel", *offline, "--wheel-dir", "wheels", packed, cwd=source)
+    shutil.unpack_archive(packed, source / "unpacked")
+    (unpacked,) = (source / "unpacked").iterdir()
+    (source / "wheels").mkdir()
+    built = run(sys.executable, "-c", BUILD_WHEEL, source / "wheels", cwd=unpacked)
     assert built.returncode == 0, built.stderr
     (file,) = (source / "wheels").iterdir()
     return file
@@ -65,11 +68,11 @@ def wheel(tmp_path_factory) -> Path:
 def environment(wheel, tmp_path_factory) -> Path:
     """A new environment with the wheel in it. Returns the folder of its programs."""
     folder = tmp_path_factory.mktemp("environment")
-    assert run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder).returncode == 0
+    assert run(sys.executable, "-m", "venv", folder, cwd=folder).returncode == 0
     programs = folder / ("Scripts" if os.name == "nt" else "bin")
     offline = ("--no-index", "--no-deps", "--disable-pip-version-check")
-    pip = (sys.executable, "-m", "pip", "--python", programs / "python")
-    installed = run(*pip, "install", *offline, wheel, cwd=folder)
+    # Its own pip: an environment that uv made has none.
+    installed = run(programs / "python", "-m", "pip", "install", *offline, wheel, cwd=folder)
     assert installed.returncode == 0, installed.stderr
     asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
     packages = Path(run(programs / "python", "-c", asked, cwd=folder).stdout.strip())

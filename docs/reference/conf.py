@@ -39,7 +39,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(numpy|np|matplotlib|collections|abc|datetime|inspect|os|pathlib|types)\..*"),
     ("py:.*", r"nnopt_utils\.(_\w+|course)\..*"),
-    ("py:class", r"Explorer|FigureFunction|Initializer|CheckResult"),  # aliases of types, by their short names
+    ("py:class", r"Domain|Explorer|FigureFunction|Initializer|CheckResult"),  # aliases of types, by their short names
 ]
 
 html_theme = "furo"
