@@ -44,7 +44,7 @@ def measure(quick: bool = False) -> list[Measurement]:
 
 
 def two_panels() -> Figure:
-    """What matplotlib takes at least for a figure of the usual size."""
+    """An ordinary figure of the usual size: its layout adapts to its labels, which an explorer's does not."""
     return new_figure(1, 2, width=9.0, height=3.8)[0]
 
 

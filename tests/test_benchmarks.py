@@ -60,6 +60,7 @@ def test_what_is_measured(report):
     assert [name.split(": ")[1] for name in names["frameworks"]] == 2 * [rival.name for rival in installed]
     assert [name.split(": ")[1] for name in names["cold"]] == [r.name for r in cold.RIVALS if r.is_installed]
     assert len(names["memory"]) == 1
+    assert len(names["explorers"]) == 13 and all("slowest of" in name for name in names["explorers"])
 
 
 @pytest.mark.slow
