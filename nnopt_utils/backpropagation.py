@@ -96,7 +96,12 @@ def backward_pass(
     return deltas[::-1]
 
 
-def parameter_gradients(activations: Arrays, deltas: Arrays, weight_gradients: Arrays, bias_gradients: Arrays) -> None:
+def parameter_gradients(
+    activations: Arrays,
+    deltas: Arrays,
+    weight_gradients: Arrays,
+    bias_gradients: Arrays,
+) -> None:
     r"""Write the gradient of every layer's weights and biases into its place.
 
     .. math:: \frac{\partial J}{\partial W^{(k)}} = a^{(k-1)\top} \delta^{(k)}, \qquad

@@ -270,7 +270,11 @@ def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, label_smoothin
 
 
 @checked(_check_classification, label_smoothing=_smoothing)
-def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray, label_smoothing: float = 0.0) -> ValueAndGradient:
+def softmax_cross_entropy(
+    logits: np.ndarray,
+    targets: np.ndarray,
+    label_smoothing: float = 0.0,
+) -> ValueAndGradient:
     r"""Cross-entropy of a softmax, mean over samples: :math:`\ell = -\frac1n \sum_{ij} y_{ij} \ln p_{ij}`.
 
     With integer labels only the right class counts: :math:`\ell = -\frac1n \sum_i \ln p_{i,\text{right}}`.

@@ -70,7 +70,7 @@ class Panel:
         code = ipywidgets.HTML(f"or in code: <code>{question.in_code()}</code>")
         # The last one, invisible: what it speaks of is there when it comes.
         announcing = ipywidgets.HTML(f'<style onload="{LISTENED_TO}"></style>', layout={"display": "none"})
-        self.widget = ipywidgets.VBox([asked, *self.buttons.values(), code, self.verdict, announcing])
+        self.widget = ipywidgets.VBox([asked, *self.buttons.values(), self.verdict, code, announcing])
         self.widget.add_class("nnopt-quiz")
         for letter, button in self.buttons.items():
             button.on_click(lambda _, letter=letter: self.click(letter))
