@@ -86,7 +86,7 @@ def _draw_cloud(ax: Axes, path: np.ndarray, floors: list[float]) -> None:
         ellipse.set_zorder(6)
         ax.add_patch(ellipse)
     ax.set(xlim=(-7, 7), ylim=(-10, 9), xlabel=r"$\theta[0]$, curvature 1", ylabel=r"$\theta[1]$, curvature 0.2")
-    ax.legend(loc="lower right", fontsize=8)
+    ax.legend(loc="lower right", fontsize=8).set_zorder(7)  # above the ellipse
 
 
 def _draw_mean_squares(ax: Axes, mean_squares: np.ndarray, floor: float) -> None:
