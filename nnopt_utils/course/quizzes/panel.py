@@ -64,14 +64,23 @@ class Panel:
 
         self.question = question
         self.remember = remember
-        self.buttons = {letter: ipywidgets.Button(layout={"width": "auto"}) for letter in question.options}
-        self.verdict = ipywidgets.HTML().add_class("nnopt-verdict")
-        asked = ipywidgets.HTML(f"{STYLE}<b>Question {question.name}</b> {_marked_up(question.text)}")
-        code = ipywidgets.HTML(f"or in code: <code>{question.in_code()}</code>")
-        # The last one, invisible: what it speaks of is there when it comes.
-        announcing = ipywidgets.HTML(f'<style onload="{LISTENED_TO}"></style>', layout={"display": "none"})
-        self.widget = ipywidgets.VBox([asked, *self.buttons.values(), self.verdict, code, announcing])
-        self.widget.add_class("nnopt-quiz")
+        # Shared: of its own, each widget would send a layout and a style to the page, and a chapter has five quizzes.
+        layout, button_style = ipywidgets.Layout(width="auto"), ipywidgets.ButtonStyle()
+        self.buttons = {
+            letter: ipywidgets.Button(description=_described(letter, option), layout=layout, style=button_style)
+            for letter, (option, _) in question.options.items()
+        }
+        asked = ipywidgets.HTML(
+            f"{STYLE}<b>Question {question.name}</b> {_marked_up(question.text)}",
+            layout=layout,
+        )
+        page = {"layout": layout, "style": asked.style}
+        self.verdict = ipywidgets.HTML(NO_VERDICT, _dom_classes=("nnopt-verdict",), **page)
+        in_code = f"or in code: <code>{question.in_code()}</code>"
+        # The last one: the verdict is there when it comes.
+        code = ipywidgets.HTML(f'{in_code}<style onload="{LISTENED_TO}"></style>', **page)
+        children = [asked, *self.buttons.values(), self.verdict, code]
+        self.widget = ipywidgets.VBox(children, layout=layout, _dom_classes=("nnopt-quiz",))
         for letter, button in self.buttons.items():
             button.on_click(lambda _, letter=letter: self.click(letter))
         self._show_result(answer, remark)
@@ -98,7 +107,7 @@ class Panel:
         self.verdict.value = result_html(self.result) if self.answered else NO_VERDICT
 
     def _show_choice(self, button: Any, letter: str) -> None:
-        option = f"{letter})  {self.question.options[letter][0]}"
+        option = _described(letter, self.question.options[letter][0])
         button.remove_class("nnopt-correct").remove_class("nnopt-wrong")
         if letter == self.letter:
             option = f"{SIGNS[self.result.status]} {option}"
@@ -112,6 +121,10 @@ class Panel:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return {"text/plain": repr(self), WIDGET_VIEW: view}
+
+
+def _described(letter: str, option: str) -> str:
+    return f"{letter})  {option}"
 
 
 def _marked_up(text: str) -> str:
