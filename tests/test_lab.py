@@ -14,6 +14,7 @@ import zipfile
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from urllib.error import URLError
 from urllib.request import urlopen
 
 import nbformat
@@ -26,7 +27,7 @@ from nnopt_utils import _commands, lab
 from nnopt_utils.copies import Change
 
 ROOT = Path(__file__).resolve().parents[1]
-START_SECONDS = 120  # a busy machine takes long to import JupyterLab
+START_SECONDS = 60  # a busy machine takes long to import JupyterLab
 
 
 @pytest.fixture(autouse=True)
@@ -267,26 +268,42 @@ def test_make_calls_the_commands_and_says_what_its_first_time_costs():
 @contextmanager
 def running(folder: Path, home: Path):
     """JupyterLab as a new user has it, and the address that it prints."""
+    process, address = started_server(folder, home)
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def started_server(folder: Path, home: Path, tries: int = 3) -> tuple[subprocess.Popen, str]:
+    """The server once it answers. Jupyter looks for a free port, and takes it later: another program may be faster."""
     log = home / "log.txt"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "XDG_"))}
     environment |= {"HOME": str(home), "USERPROFILE": str(home), "APPDATA": str(home), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "nnopt_utils", "lab", "--folder", str(folder), "--no-browser", "--allow-root"]
-    # Port 0: one that is free.
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            [*command, "--port", "0"], cwd=home, env=environment, stdout=output, stderr=subprocess.STDOUT
-        ) as process,
-    ):
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not (address := re.search(r"http://localhost\S*token=\S+", log.read_text(encoding="utf-8"))):
-                assert process.poll() is None and time.monotonic() < deadline, log.read_text(encoding="utf-8")
-                time.sleep(0.2)
-            yield address[0]
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
+    for _ in range(tries):
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [*command, "--port", "0"], cwd=home, env=environment, stdout=output, stderr=subprocess.STDOUT
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            printed = re.search(r"http://localhost\S*token=\S+\s", log.read_text(encoding="utf-8"))
+            if printed and answers(printed[0].strip()):
+                return process, printed[0].strip()
+            time.sleep(0.5)
+        process.kill()
+        process.wait()
+    pytest.fail(f"JupyterLab did not answer, {tries} times:\n{log.read_text(encoding='utf-8')}")
+
+
+def answers(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=60) as page:
+            return page.status == 200
+    except URLError:
+        return False
 
 
 @pytest.mark.slow
