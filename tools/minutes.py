@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 from tools.cell_code import calls, parse_code
 from tools.chapter import CAPTION, DEEPER, EXERCISE, HEADING, Block, blocks_of, tags, without_code
 from tools.twins import ROOT, Pair, find_pairs, read_twin
@@ -68,9 +70,8 @@ class Minutes:
         return sum(part.minutes for part in self.parts if part.deeper)
 
 
-def minutes_of(pair: Pair) -> Minutes:
-    """Return the minutes of a chapter's text, part by part, in the order of the text."""
-    cells = read_twin(pair.twin).cells
+def minutes_of(cells: Sequence[NotebookNode]) -> Minutes:
+    """Return the minutes that a chapter's cells take, part by part, in the order of the text."""
     parts: dict[tuple[str, bool], Part] = {}
     before: float | None = None
     for block in blocks_of(cells):
@@ -161,6 +162,22 @@ def updated(text: str, minutes: Minutes) -> str:
     return BLOCK.sub(lambda _: table_of(minutes), text, count=1)
 
 
+def in_readme(text: str, name: str, minutes: Minutes, seconds: int) -> str:
+    """Return the README's text with what its row says of a chapter."""
+    row = re.compile(rf"(\| \[.*\]\(notebooks/{name}\.ipynb\) \| .*? \|).*")
+    deeper = f"{_fives(minutes.deeper)} min" if minutes.deeper else ""
+    return row.sub(lambda m: f"{m[1]} {_fives(minutes.core)} min | {deeper} | {seconds} s |", text)
+
+
+def _write(pair: Pair, minutes: Minutes, root: Path) -> None:
+    text = updated(pair.twin.read_text(encoding="utf-8"), minutes)
+    pair.twin.write_text(text, encoding="utf-8", newline="\n")
+    seconds = SECONDS.search(TIME.search(text)[0])[1]  # type: ignore[index]  # updated() found them
+    readme = root / "README.md"
+    changed = in_readme(readme.read_text(encoding="utf-8"), pair.name, minutes, int(seconds))
+    readme.write_text(changed, encoding="utf-8", newline="\n")
+
+
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chapter", default="", help="the number of one chapter")
@@ -169,15 +186,14 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> None:
     for pair in find_pairs(root):
         if not pair.name.startswith(options.chapter):
             continue
-        minutes = minutes_of(pair)
+        minutes = minutes_of(read_twin(pair.twin).cells)
         before = minutes.before_first_exercise
         print(f"{pair.name}: core {minutes.core:.0f}, deeper {minutes.deeper:.0f}, first exercise after {before:.0f}")
         for part in minutes.parts if options.chapter else ():
             mark = "  deeper " if part.deeper else "  core   "
             print(f"{mark}{part.reading:5.1f} to read {part.doing:5.1f} to do  {part.title}")
         if options.write:
-            text = pair.twin.read_text(encoding="utf-8")
-            pair.twin.write_text(updated(text, minutes), encoding="utf-8", newline="\n")
+            _write(pair, minutes, root)
 
 
 if __name__ == "__main__":
