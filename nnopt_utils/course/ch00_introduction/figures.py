@@ -77,7 +77,7 @@ def _ask(network: MLP, x: np.ndarray) -> np.ndarray:
     return softmax(network.forward(x).astype(np.float64))
 
 
-def training_curves(step_losses: Array, accuracies: Array) -> tuple[Axes, Axes]:
+def training_curves(step_losses: Array, accuracies: Sequence[float]) -> tuple[Axes, Axes]:
     """The loss of each batch with its running mean; the validation accuracy (0 to 1) before and after each epoch."""
     _, (left, right) = new_figure(1, 2, width=9.0, height=3.6)
     left.semilogy(step_losses, color=COLOURS["sky"], linewidth=0.3, alpha=0.6)
@@ -150,13 +150,11 @@ def plot_structures(shares: Array, accuracies: Mapping[str, Array]) -> tuple[Axe
 
 def plot_algorithms(accuracies: Mapping[str, Sequence[float]]) -> Axes:
     """A bar a label up to the mean over seeds; the black line goes from the smallest to the largest."""
-    percent = {name: np.asarray(found) for name, found in accuracies.items()}
-    means = {name: float(found.mean()) for name, found in percent.items()}
+    means = {name: float(np.mean(found)) for name, found in accuracies.items()}
     ax = plot_bars(means, xlabel="validation accuracy after 12.6 billion operations, %", value_format="{:.1f}")
-    for row, (found, text) in enumerate(zip(percent.values(), ax.texts, strict=True)):
-        ax.plot(
-            [found.min(), found.max()], [row, row], color="black", linewidth=1.5, marker="|", markersize=8, zorder=3
-        )
+    for row, found in enumerate(accuracies.values()):
+        ax.plot([min(found), max(found)], [row, row], color="black", marker="|", markersize=8, zorder=3)
+        ax.texts[row].xy = (max(found), row)  # type: ignore[attr-defined]  # beside the line, not on it
     return ax
 
 

@@ -15,8 +15,10 @@ from nnopt_utils.training import History, Step, fit
 SIZES = [784, 64, 64, 10]
 
 
-def accuracies_after(layer_sizes: Sequence[int], steps: Sequence[int], data: Dataset, seed: int) -> list[float]:
-    """Train with SGD, rate 0.02 and momentum 0.9; return the validation accuracy after so many steps each."""
+def accuracies_after(
+    layer_sizes: Sequence[int], steps: Sequence[int], data: Dataset, seed: int, learning_rate: float = 0.02
+) -> list[float]:
+    """Train with SGD, momentum 0.9 and batches of 32; return the validation accuracy after so many steps each."""
     network = MLP(layer_sizes, seed=seed)
     found = []
 
@@ -25,7 +27,7 @@ def accuracies_after(layer_sizes: Sequence[int], steps: Sequence[int], data: Dat
             found.append(network.evaluate(data.x_val, data.y_val).accuracy)
         return step.t == steps[-1]  # True ends the training
 
-    fit(network, SGD(learning_rate=0.02, momentum=0.9), data, epochs=100, seed=seed, callback=look)
+    fit(network, SGD(learning_rate, momentum=0.9), data, epochs=100, seed=seed, callback=look)
     return found
 
 
