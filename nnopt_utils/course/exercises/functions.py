@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from nnopt_utils.course.comparing import Difference, align, compare, short, type_text
-from nnopt_utils.course.exercises.calling import Outcome, describe_error, signature_problem
+from nnopt_utils.course.exercises.calling import (
+    Outcome,
+    Unusable,
+    describe_error,
+    learners_line,
+    signature_problem,
+    str_of,
+    unfinished_stub,
+)
 from nnopt_utils.course.exercises.exercise import (
     Exercise,
     Mistake,
@@ -17,6 +25,7 @@ from nnopt_utils.course.exercises.exercise import (
     not_yet,
     same,
 )
+from nnopt_utils.course.exercises.limits import OverLimit
 from nnopt_utils.course.exercises.slips import Part, Slip, diagnose
 
 
@@ -29,8 +38,10 @@ def examine_function(exercise: Exercise, answer: Any, expected: list[Outcome]) -
         return not_yet(exercise, Slip("cannot_be_called", problem))
 
     outcomes = exercise.run(answer)
-    if any(isinstance(outcome.error, NotImplementedError) for outcome in outcomes):
-        return not_attempted(exercise)
+    for outcome in outcomes:
+        if isinstance(outcome.error, NotImplementedError):
+            left = unfinished_stub(outcome.error)
+            return not_yet(exercise, Slip("stub_left", left)) if left else not_attempted(exercise)
     failure = _exception(exercise, outcomes) or _nothing_returned(exercise, outcomes, expected)
     if failure:
         return not_yet(exercise, failure, known_mistake(exercise, outcomes, expected))
@@ -66,9 +77,23 @@ def _cannot_be_called(exercise: Exercise, answer: Any) -> str | None:
 def _exception(exercise: Exercise, outcomes: list[Outcome]) -> Slip | None:
     for i, outcome in enumerate(outcomes):
         if outcome.error is not None:
-            text = f"{describe_error(outcome.error)}\nCalled with {_case_text(exercise, i)}."
-            return Slip(f"raised_{type(outcome.error).__name__}", text)
+            text = _unusable(exercise, outcome) or describe_error(outcome.error)
+            return Slip(f"raised_{type(outcome.error).__name__}", f"{text}\nCalled with {_case_text(exercise, i)}.")
     return None
+
+
+def _unusable(exercise: Exercise, outcome: Outcome) -> str | None:
+    """Say what is wrong with an answer that made the check's own helper fail; None if the learner's code raised."""
+    error = outcome.error
+    assert error is not None
+    if isinstance(error, Unusable):
+        return f"Your function's result cannot be used: {error}."
+    if exercise.call is None or isinstance(error, OverLimit) or learners_line(error) is not None:
+        return None
+    if outcome.returned:
+        came = type_text(outcome.returned[-1])
+        return f"Your function returned {came}, which does not have the form that the task asks for. {exercise.task}"
+    return f"Your answer cannot be used as the task says: {str_of(error) or type(error).__name__}."
 
 
 def _nothing_returned(exercise: Exercise, outcomes: list[Outcome], expected: list[Outcome]) -> Slip | None:
