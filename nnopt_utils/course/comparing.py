@@ -100,9 +100,7 @@ def _align_mapping(got: Any, expected: Mapping[Any, Any], label: str) -> list[Le
     return _join([align(got[key], expected[key], f"{label}[{key!r}]") for key in expected])
 
 
-def _align_sequence(
-    got: Any, expected: list[Any] | tuple[Any, ...], label: str
-) -> list[Leaf] | Difference:
+def _align_sequence(got: Any, expected: list[Any] | tuple[Any, ...], label: str) -> list[Leaf] | Difference:
     if isinstance(got, range) or (isinstance(got, np.ndarray) and got.ndim >= 1):
         got = list(got)
     if not isinstance(got, list | tuple):

@@ -149,11 +149,11 @@ def first_items(items: Iterable[Any], limit: int) -> list[Any]:
     ['a', 'b', 'c']
     >>> first_items(itertools.count(), 3)
     Traceback (most recent call last):
-    nnopt_utils.course.exercises.calling.Unusable: it gave more than 3 items and went on: an endless loop?
+    nnopt_utils.course.exercises.calling.Unusable: it gave more than 3 items and went on, as an endless loop does
     """
     taken = list(itertools.islice(items, limit + 1))
     if len(taken) > limit:
-        raise Unusable(f"it gave more than {limit} items and went on: an endless loop?")
+        raise Unusable(f"it gave more than {limit} items and went on, as an endless loop does")
     return taken
 
 

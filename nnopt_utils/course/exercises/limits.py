@@ -1,7 +1,7 @@
 """Limits of time and memory for a learner's function: a loop that never ends gets a sentence, not a hung kernel.
 
-The function runs in the caller's thread. Ten times a second somebody looks at the clock: in the main thread of Linux and
-macOS the system's alarm, elsewhere (Windows, another thread) a second thread. What is over its limit is ended by an
+The function runs in the caller's thread. Ten times a second somebody looks at the clock: in the main thread of Linux
+and macOS the system's alarm, elsewhere (Windows, another thread) a second thread. What is over its limit is ended by an
 exception, again and again until it gives way. One thing cannot be ended: a single call that never returns to Python,
 such as ``sum(itertools.count())``, or a sleep where there is no alarm.
 """
