@@ -84,7 +84,7 @@ def time_per_step(
 
 
 def accuracy_of_an_epoch(shown: np.ndarray, recent: np.ndarray, validation: float) -> Axes:
-    """Accuracy over an epoch's steps: as fit shows it, of the last 100 batches, and of the validation set at the end."""
+    """Accuracy over an epoch's steps: as fit shows it, of the last 100 batches, and on the validation set."""
     steps = len(shown)
     _, ax = new_figure(width=7.0, height=3.6)
     first = steps - len(recent) + 1
@@ -117,7 +117,9 @@ def differences_of_losses(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> 
     _, ax = new_figure(width=7.5, height=3.6)
     for (activation, (apart, flips)), colour in zip(runs.items(), ("orange", "blue"), strict=True):
         steps = np.arange(1, len(apart) + 1)
-        ax.semilogy(steps, np.maximum(apart, 1e-9), color=COLOURS[colour], label=activation)
+        ax.semilogy(
+            steps, np.maximum(apart, 1e-9), color=COLOURS[colour], label={"relu": "ReLU"}.get(activation, activation)
+        )
         if activation == "relu":
             where = steps[flips > 0]
             ax.plot(where, np.full(len(where), 1.5e-9), "|", color="black", label="on in one, off in the other")

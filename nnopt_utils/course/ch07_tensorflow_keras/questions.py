@@ -48,7 +48,7 @@ QUESTIONS = [
         options={
             "a": (
                 "That both implementations are right: two cannot be wrong alike",
-                "Both could share a mistake. It shows that they compute the same; that this is right is another question.",
+                "Both could share a mistake. That they compute the same does not say that it is right.",
             ),
             "b": (
                 "That they stay within 1e-6 of each other for ten epochs",
