@@ -16,6 +16,7 @@ from nnopt_utils.plotting.style import drop_minor_ticks, steady_figure
 OUR_OVERHEAD = 0.1  # milliseconds a step for Python, NumPy's calls and everything else that does not grow
 OUR_UPDATE = 3.0  # nanoseconds a parameter for Adam's step
 OUR_SPEED = 100.0  # operations a nanosecond (10⁹ a second) in matrix products
+NAMES = {"relu": "ReLU"}
 WIDTHS = np.unique(np.geomspace(4, 4096, 241).round().astype(int))
 
 
