@@ -180,7 +180,7 @@ def test_figures_draw_what_they_are_given() -> None:
 
 
 def trained_loss(seed: int, learning_rate: float = 0.03, scale: float | None = None) -> float:
-    """The loss of ten hidden layers of sigmoids after eight epochs, as in the chapter; Glorot's weights or scaled ones."""
+    """The loss of ten hidden layers of sigmoids after eight epochs; Glorot's weights, or scaled ones."""
 
     def scaled(fan_in: int, fan_out: int, generator: np.random.Generator) -> np.ndarray:
         return generator.normal(0, scale / np.sqrt(fan_in), (fan_in, fan_out))  # type: ignore[operator]
