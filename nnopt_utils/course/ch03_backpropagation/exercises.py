@@ -18,7 +18,11 @@ Users = list[list[tuple[int, float]]]
 
 
 def slopes_on_a_graph(users: Users) -> list[float]:
-    return _slopes(users, sum)
+    slopes = [0.0] * len(users)
+    slopes[-1] = 1.0
+    for k in reversed(range(len(users) - 1)):
+        slopes[k] = float(sum(slopes[user] * local for user, local in users[k]))
+    return slopes
 
 
 def _slopes(users: Users, joined: Callable[[list[float]], float]) -> list[float]:
@@ -171,7 +175,8 @@ def _labels_as_numbers(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: 
 
 def _one_softmax_for_all(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Gradients:
     _, a1, _ = _forward(x, W1, b1, W2, b2)
-    e = np.exp(a1 @ W2 + b2)
+    logits = a1 @ W2 + b2
+    e = np.exp(logits - logits.max())
     delta2 = (e / e.sum() - _one_hot(y, len(b2))) / len(x)
     return _collect(x, a1, (delta2 @ W2.T) * (1 - a1**2), delta2)
 
@@ -189,7 +194,8 @@ def _z_for_a(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> 
 
 def _linear_forwards(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Gradients:
     z1 = x @ W1 + b1
-    e = np.exp(z1 @ W2 + b2)
+    logits = z1 @ W2 + b2
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
     delta2 = (e / e.sum(axis=1, keepdims=True) - _one_hot(y, len(b2))) / len(x)
     return _collect(x, z1, (delta2 @ W2.T) * (1 - np.tanh(z1) ** 2), delta2)
 
@@ -223,7 +229,9 @@ def network_cases() -> list[tuple]:
                 generator.normal(size=classes),
             )
         )
-    return cases
+    # Logits of some thousands, of another size in each sample: exp alone overflows, as does one shift for all samples.
+    x, y, W1, b1, W2, b2 = cases[-1]
+    return [*cases, (x * np.array([[1.0], [0.1], [0.5]]), y, W1, 0.1 * b1, 5000 * W2, b2)]
 
 
 # -- 03.central_difference -------------------------------------------------------------------------------------------
