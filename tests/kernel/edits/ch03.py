@@ -4,7 +4,7 @@ EDITS = [
     ("sizes = [784, 64, 64, 10]\n", "sizes = [784, 32, 10]\n"),
     ('network = MLP([784, 64, 64, 10], activation="tanh"', 'network = MLP([784, 64, 64, 10], activation="relu"'),
     ("u, v = Node(1.0), Node(2.0)", "u, v = Node(-1.5), Node(0.5)"),
-    ("for _ in range(60):\n    end", "for _ in range(2000):\n    end"),
+    ("for _ in range(60):\n    end", "for _ in range(500):\n    end"),
     ("end = end + end", "end = end * end"),
     ('small = MLP([4, 3, 2], activation="tanh"', 'small = MLP([4, 3, 2], activation="sigmoid"'),
     (
@@ -17,7 +17,7 @@ EDITS = [
     ),
     ("relu_net = MLP([784, 64, 64, 10]", "relu_net = MLP([784, 10, 10]"),
     ("depths = [1, 2, 3, 5, 10, 20, 40]", "depths = [2, 4]"),
-    ('"tanh, Glorot": ("tanh", "glorot_uniform", 1.0)', '"tanh, Glorot": ("sigmoid", "zeros", 1.0)'),
+    ('"tanh, Glorot": ("tanh", "glorot_uniform", 1.0)', '"tanh, Glorot": ("sigmoid", scaled(3), 1.0)'),
     (
         "net = MLP([784] + [64] * 20 + [10], activation, initializer",
         "net = MLP([784] + [64] * 5 + [10], activation, initializer",
