@@ -119,7 +119,8 @@ def warmup_cosine(step: int, learning_rate: float, warmup_steps: int, steps: int
 
 
 def _all_rates(schedule, learning_rate, warmup_steps, steps):
-    return np.array([float(schedule(step, learning_rate, warmup_steps, steps)) for step in range(steps + 4)])
+    rates = [schedule(step, learning_rate, warmup_steps, steps) for step in range(steps + 4)]
+    return None if rates[0] is None else np.array([np.squeeze(rate) for rate in rates])
 
 
 def _from_zero(step, learning_rate, warmup_steps, steps):
