@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from tools.twins import ROOT, Pair, find_pairs, read_notebook
 HEADING = re.compile(r"(#{1,6})[ \t]+([^\n]*)")
 EXERCISE = re.compile(r"Exercise (\d\d\.\d+) \((predict|code|open)\): \S.*")
 FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
+DEEPER = "Going deeper: "  # how the heading of a part begins that a first reader may leave out
 CAPTION = re.compile(r"\*\*Figure (\d\d)\.(\d+)\.\*\* \S")
 
 
@@ -31,6 +32,11 @@ class Block:
     section: str  # the level-2 heading above or at the start
     subsection: str  # the level-3 heading, if there is one in this section
 
+    @property
+    def deeper(self) -> bool:
+        """Whether it stands in a part that a first reader may leave out."""
+        return self.section.startswith(DEEPER) or self.subsection.startswith(DEEPER)
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -41,10 +47,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise: its heading, and the indices of its code cells."""
+    """An exercise: its heading, the section it stands in, and the indices of its code cells."""
 
     number: str
     kind: str
+    section: str
     heading_cell: int
     code_cells: list[int]
 
@@ -89,17 +96,7 @@ class Chapter:
 
     @cached_property
     def blocks(self) -> list[Block]:
-        blocks: list[Block] = []
-        section = subsection = ""
-        for index, cell in enumerate(self.cells):
-            for text in [cell.source] if cell.cell_type == "code" else split_at_headings(cell.source):
-                match = HEADING.match(text) if cell.cell_type != "code" else None
-                if match and len(match[1]) <= 2:
-                    section, subsection = (match[2].strip() if len(match[1]) == 2 else ""), ""
-                elif match and len(match[1]) == 3:
-                    subsection = match[2].strip()
-                blocks.append(Block(index, text, cell.cell_type == "code", section, subsection))
-        return blocks
+        return blocks_of(self.cells)
 
     def section_blocks(self, title: str, code: bool) -> list[Block]:
         return [block for block in self.blocks if block.section == title and block.is_code == code]
@@ -110,9 +107,25 @@ class Chapter:
         for heading in self.headings:
             match = EXERCISE.fullmatch(heading.text)
             if heading.level == 3 and match:
-                cells = [b.cell for b in self.section_blocks("Exercises", True) if b.subsection == heading.text]
-                found.append(Exercise(match[1], match[2], heading.cell, cells))
+                blocks = [block for block in self.blocks if block.subsection == heading.text]
+                cells = [block.cell for block in blocks if block.is_code]
+                found.append(Exercise(match[1], match[2], blocks[0].section, heading.cell, cells))
         return found
+
+
+def blocks_of(cells: Sequence[NotebookNode]) -> list[Block]:
+    """The code cells and the parts of texts, in order, each with the headings above it."""
+    blocks: list[Block] = []
+    section = subsection = ""
+    for index, cell in enumerate(cells):
+        for text in [cell.source] if cell.cell_type == "code" else split_at_headings(cell.source):
+            match = HEADING.match(text) if cell.cell_type != "code" else None
+            if match and len(match[1]) <= 2:
+                section, subsection = (match[2].strip() if len(match[1]) == 2 else ""), ""
+            elif match and len(match[1]) == 3:
+                subsection = match[2].strip()
+            blocks.append(Block(index, text, cell.cell_type == "code", section, subsection))
+    return blocks
 
 
 def load_chapters(root: Path = ROOT) -> list[Chapter]:

@@ -69,7 +69,7 @@ cells => cells.map(cell => {
 # A picture's address may stay while its bytes change, and the other way round.
 PIXELS = """
 async image => {
-  await image.decode();
+  try { await image.decode(); } catch { return null; }  // another picture takes its place just now
   const canvas = document.createElement('canvas');
   [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
   canvas.getContext('2d').drawImage(image, 0, 0);
@@ -226,7 +226,11 @@ class NotebookPage:
 
     def pixels(self, index: int) -> str:
         """The picture of a cell, as data to compare."""
-        return self.outputs(index).locator("img").first.evaluate(PIXELS)
+        until = time.monotonic() + WAIT_SECONDS
+        while (now := self.outputs(index).locator("img").first.evaluate(PIXELS)) is None:
+            assert time.monotonic() < until, f"{self.name}, cell {index}: the picture cannot be decoded"
+            self.page.wait_for_timeout(50)
+        return now
 
     def wait_for_other_pixels(self, index: int, before: str) -> str:
         """The cell's picture, once it is another one than before."""
