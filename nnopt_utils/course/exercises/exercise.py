@@ -104,7 +104,7 @@ class Exercise:
     reference: Any
     cases: Callable[[], Sequence[tuple[Any, ...]]] | None = None
     mistakes: Sequence[Mistake] = ()
-    rtol: float = 1e-6
+    rtol: float = 1e-5
     atol: float = 1e-9
     in_place: bool = False
     compare: Callable[[Any, Any], bool | str] | None = None
