@@ -96,7 +96,7 @@ class Exercise:
         >>> square.views(got, wanted), square.difference(wanted, wanted) is None
         ([('your result', 6.0, 9.0)], True)
         >>> square.difference(got, wanted).message
-        'your result is 6, off by 3'
+        'your result is 6; 9 is expected'
     """
 
     name: str
