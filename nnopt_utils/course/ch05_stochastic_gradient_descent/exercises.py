@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -59,19 +60,50 @@ def same_seed(x: np.ndarray, y: np.ndarray, batch_size: int, generator: np.rando
     return batches_in(np.random.default_rng(0).permutation(len(x)), x, y, batch_size)
 
 
+def drawn_anew(x: np.ndarray, y: np.ndarray, batch_size: int, generator: np.random.Generator) -> Iterator[Batch]:
+    for _ in range(0, len(x), batch_size):
+        batch = generator.choice(len(x), size=min(batch_size, len(x)), replace=False)
+        yield x[batch], y[batch]
+
+
+def shuffled_in_place(x: np.ndarray, y: np.ndarray, batch_size: int, generator: np.random.Generator) -> Iterator[Batch]:
+    order = generator.permutation(len(x))
+    x[:], y[:] = x[order], y[order]
+    return batches_in(np.arange(len(x)), x, y, batch_size)
+
+
+def one_batch_too_many(x: np.ndarray, y: np.ndarray, batch_size: int, generator: np.random.Generator) -> Batches:
+    order = generator.permutation(len(x))
+    firsts = range(0, batch_size * (len(x) // batch_size + 1), batch_size)
+    return [(x[order[first : first + batch_size]], y[order[first : first + batch_size]]) for first in firsts]
+
+
+def never_ending(x: np.ndarray, y: np.ndarray, batch_size: int, generator: np.random.Generator) -> Iterator[Batch]:
+    while True:
+        yield from minibatches(x, y, batch_size, generator)
+
+
 def describe_two_epochs(answer: Any, x: np.ndarray, y: np.ndarray, batch_size: int, seed: int) -> dict[str, Any]:
     """Run two epochs, and the same again; say what a good iterator has in common with every other good one.
 
-    Feature 0 of sample i is i, and so is its target: that shows where every row has gone.
+    Feature 0 of sample i is i, and so is its target: that shows where every row has gone. What is no epoch of pairs at
+    all is described by one entry, "form": a sentence.
     """
+    changed = []
 
     def two_epochs() -> list[Batches]:
-        generator = np.random.default_rng(seed)
-        return [_pairs(answer(x, y, batch_size, generator)) for _ in range(2)]
+        generator, own_x, own_y = np.random.default_rng(seed), x.copy(), y.copy()
+        epochs = [_pairs(answer(own_x, own_y, batch_size, generator), len(x)) for _ in range(2)]
+        changed.append(not (np.array_equal(own_x, x) and np.array_equal(own_y, y)))
+        return epochs
 
-    epochs, repeated = two_epochs(), two_epochs()
+    try:
+        epochs, repeated = two_epochs(), two_epochs()
+    except NoPairs as problem:
+        return {"form": str(problem)}
     orders = [_order(epoch) for epoch in epochs]
     return {
+        "x and y unchanged": not any(changed),
         "sizes of the batches": [len(x_batch) for x_batch, _ in epochs[0]],
         "every sample once": all(np.array_equal(np.sort(order), np.arange(len(x))) for order in orders),
         "x and y belong together": all(np.array_equal(a[:, 0], b) for epoch in epochs for a, b in epoch),
@@ -82,19 +114,44 @@ def describe_two_epochs(answer: Any, x: np.ndarray, y: np.ndarray, batch_size: i
     }
 
 
-def _pairs(batches: Any) -> Batches:
+def compare_epochs(got: dict[str, Any], expected: dict[str, Any]) -> bool | str:
+    """Say what the first property is in which two descriptions differ."""
+    if "form" in got or "form" in expected:
+        return got.get("form") == expected.get("form") or got.get("form", "these are pairs")
+    for name, wanted in expected.items():
+        if got[name] != wanted:
+            if isinstance(wanted, bool):
+                return f"“{name}” is {'not ' if wanted else ''}true of your batches"
+            return f"the {name} are {got[name]}; expected {wanted}"
+    return True
+
+
+class NoPairs(Exception):
+    """What came is no epoch of pairs; the text says why."""
+
+
+def _pairs(batches: Any, n: int) -> Batches:
     if not isinstance(batches, Iterable) or isinstance(batches, str | dict | np.ndarray):
-        raise TypeError(
-            f"it gave {type(batches).__name__}; pairs (x_batch, y_batch) are expected, by yield or in a list"
+        raise NoPairs(
+            f"you gave {type(batches).__name__}; pairs (x_batch, y_batch) are expected, by yield or in a list"
         )
-    pairs = list(batches)
+    most = 2 * n + 2  # an epoch has at most n batches
+    pairs = list(itertools.islice(batches, most))
     if not pairs:
-        raise TypeError("it gave no batch at all")
-    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
-        raise TypeError("it gave something other than pairs; each batch is a pair (x_batch, y_batch)")
-    if not all(np.ndim(x) == 2 and np.ndim(y) == 1 and len(x) == len(y) > 0 for x, y in pairs):
-        shapes = [(np.shape(x), np.shape(y)) for x, y in pairs]
-        raise TypeError(f"a batch has rows of x, shape (b, d), and as many targets, shape (b,); got {shapes[0]}")
+        raise NoPairs("you gave no batch at all")
+    if len(pairs) == most:
+        raise NoPairs(f"your batches do not end: there were {most} for {n} samples. One epoch ends after each sample")
+    for k, pair in enumerate(pairs, start=1):
+        if not (isinstance(pair, tuple | list) and len(pair) == 2):
+            raise NoPairs(f"batch {k} is no pair (x_batch, y_batch), but {type(pair).__name__}")
+        x_shape, y_shape = np.shape(pair[0]), np.shape(pair[1])
+        if len(x_shape) != 2 or len(y_shape) != 1 or x_shape[0] != y_shape[0]:
+            raise NoPairs(
+                f"batch {k} has the shapes {x_shape} and {y_shape}; expected rows of x, shape (b, d), and as many "
+                "targets, shape (b,)"
+            )
+        if x_shape[0] == 0:
+            raise NoPairs(f"batch {k} is empty")
     return [(np.asarray(x), np.asarray(y)) for x, y in pairs]
 
 
@@ -109,7 +166,7 @@ def numbered_samples(n: int) -> Batch:
 
 
 def minibatch_cases() -> list[tuple]:
-    return [(*numbered_samples(23), 5, 1), (*numbered_samples(24), 8, 2), (*numbered_samples(17), 64, 3)]
+    return [(*numbered_samples(8), 3, 1), (*numbered_samples(24), 8, 2), (*numbered_samples(17), 64, 3)]
 
 
 # -- 05.sgd_epoch ----------------------------------------------------------------------------------------------------
@@ -230,6 +287,12 @@ def always_scaled(gradients: list[np.ndarray], limit: float) -> list[np.ndarray]
     return [g * (limit / norm) for g in gradients]
 
 
+def clip_short_ones(gradients: list[np.ndarray], limit: float) -> list[np.ndarray]:
+    norm = np.float64(global_norm(gradients))
+    with np.errstate(all="ignore"):
+        return [g * (limit / norm) if norm < limit else g.copy() for g in gradients]
+
+
 def scaled_by(norm_of: Callable[[list[np.ndarray]], float]) -> Callable[[list[np.ndarray], float], list[np.ndarray]]:
     """Return a clipping function that uses another size than the Euclidean norm."""
 
@@ -250,6 +313,22 @@ def clip_cases() -> list[tuple]:
     ]
 
 
+# -- 05.combined_gradient --------------------------------------------------------------------------------------------
+
+
+def combined_gradient(gradients: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    return counts @ gradients / np.sum(counts)
+
+
+def combined_cases() -> list[tuple]:
+    generator = np.random.default_rng(58)
+    return [
+        (np.array([[1.0, 0.0], [3.0, 2.0]]), np.array([3, 1])),
+        (generator.normal(size=(3, 4)), np.array([100, 4, 7])),
+        (generator.normal(size=(2, 3)), np.array([5, 5])),
+    ]
+
+
 # -- 05.for_new_batch_size -------------------------------------------------------------------------------------------
 
 
@@ -261,19 +340,21 @@ EXERCISES = [
     Exercise(
         name="05.noise_floor",
         task=(
-            "Predict E θ² after many steps of SGD: curvature 5, learning rate 0.2, batches of 8, and the gradient of "
-            "one sample has noise of variance 40: replace None by your number."
+            "Predict E θ² after many steps of SGD: curvature 4, learning rate 0.3, batches of 8, and the gradient of "
+            "one sample has noise of variance 48: replace None by your number."
         ),
-        reference=0.2,
+        reference=0.5625,
         mistakes=[
-            Mistake("That is the floor of strict SGD. A mean of 8 gradients has an eighth of the variance.", 1.6),
-            Mistake("You divided the variance by B twice: σ² / B once is the variance of a mean.", 0.025),
-            Mistake("That is the floor for small rates, η σ² / (2 λ). Here η λ = 1 is not small.", 0.1),
-            Mistake("That is E J, the loss above the minimum, ½ λ E θ². The question is about E θ².", 0.5),
-            Mistake("That is √(E θ²), the typical distance. The question is about its square.", round(0.2**0.5, 4)),
-            Mistake("That is E θ² with the curvature left out: the minimum pulls with strength λ = 5.", 1.0),
+            Mistake("That is the floor of strict SGD. A mean of 8 gradients has an eighth of the variance.", 4.5),
+            Mistake("You divided the variance by B twice: σ² / B once is the variance of a mean.", 0.0703125),
+            Mistake("That is the floor for small rates, η σ² / (2 λ). Here η λ = 1.2 is not small.", 0.225),
+            Mistake("That is η σ² / λ: the factor 2 − η λ is missing. A step's pull is not the whole story.", 0.45),
+            Mistake("That is E J, the loss above the minimum, ½ λ E θ². The question is about E θ².", 1.125),
+            Mistake("That is √(E θ²), the typical distance. The question is about its square.", 0.75),
+            Mistake("That is E θ² with the curvature left out: the minimum pulls with strength λ = 4.", 2.25),
+            Mistake("That is the noise of the last step alone, η² σ². What earlier steps left is added to it.", 0.54),
         ],
-        explanation="σ²/B = 5 and η λ = 1, so η σ²/B / (λ (2 − η λ)) = 0.2 · 5 / (5 · 1).",
+        explanation="σ²/B = 6 and η λ = 1.2, so η σ²/B / (λ (2 − η λ)) = 0.3 · 6 / (4 · 0.8).",
     ),
     Exercise(
         name="05.minibatches",
@@ -284,6 +365,7 @@ EXERCISES = [
         reference=minibatches,
         cases=minibatch_cases,
         call=describe_two_epochs,
+        compare=compare_epochs,
         describe_case=lambda x, y, batch_size, seed: (
             f"two epochs of {len(x)} samples in batches of {batch_size}, generator seeded with {seed}"
         ),
@@ -325,7 +407,28 @@ EXERCISES = [
                 "The order does not come from the generator that is passed in, so that a run cannot be repeated.",
                 own_generator,
             ),
+            Mistake(
+                "There is one batch too many, and it is empty, where batch_size divides the number of samples. "
+                "range(0, len(x), batch_size) gives the right beginnings.",
+                one_batch_too_many,
+            ),
+            Mistake(
+                "Each batch is drawn anew from all samples: some come twice in an epoch, others not at all. "
+                "Draw one order for the epoch and cut it.",
+                drawn_anew,
+            ),
+            Mistake(
+                "You shuffled the caller's x and y in place: their data is changed after the call. Index with the "
+                "order instead; that makes a copy.",
+                shuffled_in_place,
+            ),
+            Mistake(
+                "It goes on for ever. An epoch ends when each sample was given once; who wants another one calls "
+                "you again.",
+                never_ending,
+            ),
         ],
+        explanation="Every sample once an epoch, in an order that the passed generator makes repeatable.",
     ),
     Exercise(
         name="05.sgd_epoch",
@@ -487,6 +590,7 @@ EXERCISES = [
                 lambda average, theta, t: average - (theta - average) / t,
             ),
         ],
+        explanation="No list is needed, and the first call forgets what average was.",
     ),
     Exercise(
         name="05.clip_by_global_norm",
@@ -513,6 +617,11 @@ EXERCISES = [
                 always_scaled,
             ),
             Mistake(
+                "The comparison is the wrong way round: short gradients are stretched (one of norm 0 to NaN), and "
+                "long ones stay. Scale where the norm is above the limit.",
+                clip_short_ones,
+            ),
+            Mistake(
                 "You compared and scaled with the squared norm: the root is missing.",
                 scaled_by(lambda gradients: global_norm(gradients) ** 2),
             ),
@@ -525,6 +634,76 @@ EXERCISES = [
                 scaled_by(lambda gradients: max(float(np.abs(g).max()) for g in gradients)),
             ),
         ],
+        explanation="One factor for all entries: the step is shorter, its direction is kept.",
+    ),
+    Exercise(
+        name="05.best_rate",
+        task=(
+            "Predict the best learning rate of a step with batches of 480: with batches of 32 it is 0.1, and the noise "
+            "scale is 96: replace None by your number."
+        ),
+        reference=0.4 / 1.2,
+        rtol=5e-3,
+        mistakes=[
+            Mistake("That is the linear rule, 15 times the rate. It holds far below the noise scale only.", 1.5),
+            Mistake("That is the square-root rule. Here signal and curvature set the rate.", 0.1 * 15**0.5),
+            Mistake("That is η_max, the best rate of the full batch. Batches of 480 still have some noise.", 0.4),
+            Mistake(
+                "You took 0.1 for η_max. It is the best rate at B = 32, where noise costs three times "
+                "as much as the signal.",
+                0.1 / 1.2,
+            ),
+            Mistake(
+                "The noise scale and the batch are swapped: the rate is η_max / (1 + B_noise / B).",
+                0.1 * (1 + 32 / 96) / (1 + 480 / 96),
+            ),
+            Mistake("As if the rate did not depend on the batch: less noise allows a longer step.", 0.1),
+            Mistake(
+                "That stops at the noise scale: three times the batch, three times the rate. At B = 96 the "
+                "best rate is 0.2, and it goes on growing.",
+                0.3,
+            ),
+        ],
+        explanation="η_max = 0.1 · (1 + 96/32) = 0.4, and 0.4 / (1 + 96/480) = 1/3: for 15 times the batch.",
+    ),
+    Exercise(
+        name="05.combined_gradient",
+        task=(
+            "Write combined_gradient(gradients, counts): row k of gradients is the mean gradient of a micro-batch of "
+            "counts[k] samples; return the gradient of the mean loss over all samples."
+        ),
+        reference=combined_gradient,
+        cases=combined_cases,
+        mistakes=[
+            Mistake(
+                "That is the mean of the means: a sample of a small micro-batch counts more than one of a large one. "
+                "Weigh each row by its number of samples.",
+                lambda gradients, counts: np.mean(gradients, axis=0),
+            ),
+            Mistake(
+                "That is the sum over the micro-batches. The loss is a mean over all samples.",
+                lambda gradients, counts: np.sum(gradients, axis=0),
+            ),
+            Mistake(
+                "That is the sum over all samples. Divide it by their number: the loss is a mean.",
+                lambda gradients, counts: counts @ gradients,
+            ),
+            Mistake(
+                "You divided the weighted sum by the number of micro-batches. Its weights add up to the number of "
+                "samples.",
+                lambda gradients, counts: counts @ gradients / len(counts),
+            ),
+            Mistake(
+                "The weights are upside down: a row that stands for more samples weighs more, not less.",
+                lambda gradients, counts: (1 / counts) @ gradients / np.sum(1 / counts),
+            ),
+            Mistake(
+                "You took the mean over the entries as well: one number is left. The gradient has as many entries as "
+                "a row.",
+                lambda gradients, counts: float(np.mean(counts @ gradients / np.sum(counts))),
+            ),
+        ],
+        explanation="Rows that stand for more samples weigh more; equal ones weigh alike.",
     ),
     Exercise(
         name="05.for_new_batch_size",
@@ -533,7 +712,7 @@ EXERCISES = [
             "return the pair (new rate, new number of steps, rounded up) for the same number of samples."
         ),
         reference=for_new_batch_size,
-        cases=lambda: [(0.1, 1000, 32, 256), (0.8, 90, 512, 64), (0.05, 1000, 30, 70)],
+        cases=lambda: [(0.1, 1000, 32, 256), (0.8, 90, 512, 64), (0.05, 1000, 30, 90), (0.05, 1000, 30, 70)],
         mistakes=[
             Mistake(
                 "The rate goes the wrong way: a larger batch has less noise and fewer steps, so each may be longer.",
@@ -559,6 +738,11 @@ EXERCISES = [
             Mistake(
                 "The rate is right; the steps are rounded down, so that the last samples are left out. Round up.",
                 lambda rate, steps, b, new: (rate * new / b, steps * b // new),
+            ),
+            Mistake(
+                "The steps are rounded to the nearest number: 333.3 became 333, and the last samples are left out. "
+                "Round up.",
+                lambda rate, steps, b, new: (rate * new / b, round(steps * b / new)),
             ),
         ],
         explanation="It holds while the rate stays well below its limit of stability; see the section on batch size.",
