@@ -64,7 +64,7 @@ def compare_batch_sizes(
             )
 
         ends = {eta: curve(eta, 0)[-1, 3] for eta in rates}
-        chosen[name] = max(ends, key=lambda eta: ends[eta])  # noqa: B023
+        chosen[name] = max(ends, key=lambda eta: ends[eta])
         curves[name] = np.array([curve(chosen[name], seed) for seed in range(1, 6)])
     return chosen, curves
 
