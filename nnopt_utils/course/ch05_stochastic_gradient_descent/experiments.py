@@ -40,7 +40,8 @@ def learning_curve(
             judging += time.perf_counter() - now
 
     try:
-        fit(network, SGD(learning_rate), data, epochs=epochs, batch_size=batch_size, seed=seed, callback=look)
+        with np.errstate(over="ignore", invalid="ignore"):
+            fit(network, SGD(learning_rate), data, epochs=epochs, batch_size=batch_size, seed=seed, callback=look)
     except ArithmeticError:
         seconds = rows[-1][2] if rows else 0.0
         rows += [(t, t * batch_size, seconds, GUESSING) for t in looks[len(rows) :]]
