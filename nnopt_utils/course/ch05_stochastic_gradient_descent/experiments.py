@@ -41,7 +41,16 @@ def learning_curve(
 
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            fit(network, SGD(learning_rate), data, epochs=epochs, batch_size=batch_size, seed=seed, callback=look)
+            fit(
+                network,
+                SGD(learning_rate),
+                data,
+                epochs=epochs,
+                batch_size=batch_size,
+                seed=seed,
+                callback=look,
+                progress=False,
+            )
     except ArithmeticError:
         seconds = rows[-1][2] if rows else 0.0
         rows += [(t, t * batch_size, seconds, GUESSING) for t in looks[len(rows) :]]
