@@ -20,6 +20,8 @@ from nnopt_utils.course.ch05_stochastic_gradient_descent.figures import (
     predicted_floor,
 )
 from nnopt_utils.networks import MLP
+from nnopt_utils.optimizers import SGD
+from nnopt_utils.training import batches, fit
 
 
 def stationary_square(eta: float, curvature: float, variance: float, beta: float) -> float:
@@ -215,3 +217,14 @@ def test_large_batches_draw_both_laws() -> None:
     figure = figures.large_batches(np.array([4, 16]), [0.05, 0.2], np.array([400, 100]), 40.0, 40.0, 0.4)
     assert figure.axes[1].lines[1].get_ydata()[0] == pytest.approx(440)
     assert figure.axes[0].lines[1].get_ydata()[0] == pytest.approx(0.4 / 11)
+
+
+def test_fit_is_the_loop_of_the_chapter() -> None:
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(50, 4)).astype(np.float32), generator.integers(3, size=50)
+    ours, library, optimizer = MLP([4, 5, 3], seed=0), MLP([4, 5, 3], seed=0), SGD(0.1)
+    for epoch in (1, 2):
+        for batch in batches(50, batch_size=8, seed=0, epoch=epoch):
+            optimizer.step(ours.parameters, ours.loss_and_gradient(x[batch], y[batch])[1])
+    fit(library, SGD(0.1), (x, y), epochs=2, batch_size=8, seed=0, progress=False)
+    assert np.array_equal(ours.parameters, library.parameters)
