@@ -229,10 +229,10 @@ def direction_of(network: MLP, per_unit: bool, seed: int) -> np.ndarray:
     return u if per_unit else 10 * u / np.linalg.norm(u)
 
 
-def slice_of(network: MLP, x: np.ndarray, y: np.ndarray, shares: np.ndarray, per_unit: bool, seed: int) -> np.ndarray:
-    """J(θ + αu) for each share α, along a random direction u."""
-    u = direction_of(network, per_unit, seed)
-    return np.array([network.loss(x, y, network.parameters + share * u) for share in shares])
+def slices_of(network: MLP, x: np.ndarray, y: np.ndarray, shares: np.ndarray, per_unit: bool) -> np.ndarray:
+    """J(θ + αu) for each share α, along ten random directions u; a row a direction."""
+    directions = [direction_of(network, per_unit, seed) for seed in range(10)]
+    return np.array([[network.loss(x, y, network.parameters + share * u) for share in shares] for u in directions])
 
 
 def slices(shares: np.ndarray, raw: dict[str, np.ndarray], normalised: dict[str, np.ndarray]) -> Figure:
