@@ -67,7 +67,7 @@ def _row_mean(logits: np.ndarray) -> np.ndarray:
     return logits.mean(axis=1, keepdims=True)
 
 
-# Exponentials overflow if what is subtracted is the mean (in rows 1, 2), the median (1 to 3), the first (2, 3) or the last.
+# Exponentials overflow if what is subtracted is the mean (rows 1, 2), the median (1 to 3), the first or the last logit.
 _SPREAD = np.array([[1000.0, -1000.0, 0.0], [-1000.0, 1000.0, -999.0], [0.0, 3.0, 900.0], [900.0, 890.0, 100.0]])
 
 
