@@ -68,7 +68,14 @@ def _row_mean(logits: np.ndarray) -> np.ndarray:
 
 
 # Exponentials overflow if what is subtracted is the mean (rows 1, 2), the median (1 to 3), the first or the last logit.
-_SPREAD = np.array([[1000.0, -1000.0, 0.0], [-1000.0, 1000.0, -999.0], [0.0, 3.0, 900.0], [900.0, 890.0, 100.0]])
+_SPREAD = np.array(
+    [
+        [1000.0, -1000.0, 0.0, -1000.0, -1000.0],
+        [-1000.0, 1000.0, -999.0, -1000.0, -1000.0],
+        [0.0, 3.0, 2.0, 1.0, 800.0],
+        [900.0, 890.0, 880.0, 870.0, 100.0],
+    ]
+)
 
 
 def log_softmax_cases() -> list[tuple]:
