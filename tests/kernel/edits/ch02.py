@@ -12,7 +12,7 @@ EDITS = [
     ("strengths = np.logspace(-7, 1, 33)", "strengths = np.logspace(-3, 3, 12)"),
     ("line_with_outlier(outlier=-4.0, delta=0.3)", "line_with_outlier(outlier=9.0, delta=4.0)"),
     ("for far in (5, 10, 20):", "for far in (1, 2):"),
-    ("l2=strength) for strength in (0.0, 0.1)", "l2=strength) for strength in (0.0, 1.0)"),
+    ("w = np.array([3.0, 4.0])", "w = np.array([1.0, 2.0, 3.0])"),
     ("for _ in range(20):\n    said", "for _ in range(2):\n    said"),
     (
         "fit(trained, SGD(0.05, momentum=0.9), (x_few, y_few), epochs=30",
