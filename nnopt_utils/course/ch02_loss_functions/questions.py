@@ -53,7 +53,7 @@ QUESTIONS = [
                 "The shapes fit and every number is legal: nothing complains.",
             ),
             "c": (
-                "Training suffers: with 10 classes the loss stays above 1.46",
+                "No error, but with 10 classes the loss stays above 1.46",
                 "Even the perfect answer (1, 0, …, 0) becomes e/(e + 9) = 0.23, and −ln 0.23 = 1.46.",
             ),
         },
