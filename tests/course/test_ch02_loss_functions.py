@@ -231,6 +231,25 @@ def test_mean_and_median_are_the_best_constants():
             assert all(loss(np.full(len(y), c), y)[0] >= least * (1 - 1e-12) for c in others)
 
 
+def test_no_rate_brings_the_squared_error_back_from_far_off():
+    """A unit at z whose best output is 1/3; above a rate of about 20 that output repels."""
+
+    def arrives(rates, z, steps=300):
+        z, far = np.full(len(rates), float(z)), np.zeros(len(rates))
+        for step in range(steps + 1):
+            p = 1 / (1 + np.exp(-z))
+            if step > steps - 20:
+                far = np.maximum(far, abs(p - 1 / 3))
+            z = z - 2 * rates * (p - 1 / 3) * p * (1 - p)  # weight and bias both move
+        return far < 0.02
+
+    rates = 0.15 * np.logspace(0, 6, 5001)
+    with np.errstate(over="ignore"):
+        assert not arrives(rates, 12).any()
+        assert 20 < rates[arrives(rates, 4)].max() < 20.6 and arrives(rates, 4).sum() > arrives(rates, 8).sum() > 0
+    assert not arrives(np.array([20.0]), 12, steps=5000).any() and arrives(np.array([20.0]), 12, steps=8000).all()
+
+
 def _shifted(which):
     def answer(logits):
         shifted = logits - which(logits)

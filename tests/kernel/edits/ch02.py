@@ -8,7 +8,7 @@ EDITS = [
     ("for smoothing in (0.0, 0.1):", "for smoothing in (0.0, 0.1, 0.3):"),
     ("random.normal(0, 3, size=(6, 4))", "random.normal(0, 300, size=(6, 4))"),
     ("target=0.0, rate=0.15, steps=300", "target=0.0, rate=15.0, steps=300"),
-    ("figures.wrong_by(logit=8.0)", "figures.wrong_by(logit=-3.0)"),
+    ("wrong_by(logit=8.0)", "wrong_by(logit=-3.0)"),
     ("strengths = np.logspace(-7, 1, 33)", "strengths = np.logspace(-3, 3, 12)"),
     ("line_with_outlier(outlier=-4.0, delta=0.3)", "line_with_outlier(outlier=9.0, delta=4.0)"),
     ("for far in (5, 10, 20):", "for far in (1, 2):"),
