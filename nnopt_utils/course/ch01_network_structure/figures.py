@@ -84,6 +84,11 @@ def plane(points: int = 300) -> np.ndarray:
     return np.stack(np.meshgrid(np.linspace(-1.6, 2.6, points), np.linspace(-1.1, 1.6, points)), axis=-1)
 
 
+def hidden_units_on(network: MLP, points: np.ndarray) -> np.ndarray:
+    """Which hidden ReLU units are on at each point, (n, all hidden units)."""
+    return np.hstack([a > 0 for a in network.activations(points)[1:-1]])
+
+
 def pieces(network: MLP, points: np.ndarray) -> np.ndarray:
     """Number the pieces of the plane on which the same hidden units are on: for each point (n, 2) that of its piece.
 
@@ -93,8 +98,7 @@ def pieces(network: MLP, points: np.ndarray) -> np.ndarray:
         >>> pieces(network, np.array([[1.0, 1.0], [1.0, -1.0], [2.0, 3.0], [-1.0, -1.0]]))
         array([2, 1, 2, 0])
     """
-    on = np.hstack([a > 0 for a in network.activations(points)[1:-1]])
-    return np.unique(on, axis=0, return_inverse=True)[1].ravel()
+    return np.unique(hidden_units_on(network, points), axis=0, return_inverse=True)[1].ravel()
 
 
 def worst_linear_fit(network: MLP, points: np.ndarray, numbers: np.ndarray) -> float:
@@ -135,8 +139,10 @@ def pieces_of_the_plane(networks: Mapping[str, MLP], x: np.ndarray, y: np.ndarra
         order = np.random.default_rng(3).permutation(numbers.max() + 1)  # so that neighbours mostly differ
         image = order[numbers] % len(PALE)
         ax.pcolormesh(*np.moveaxis(grid, -1, 0), image, cmap=ListedColormap(PALE), vmin=0, vmax=len(PALE) - 1)
-        edges = (np.diff(numbers, axis=0)[:, :-1] != 0) | (np.diff(numbers, axis=1)[:-1] != 0)
-        ax.contour(*np.moveaxis(grid[:-1, :-1], -1, 0), edges, [0.5], colors="0.6", linewidths=0.5)
+        for unit in hidden_units_on(network, flat).T:
+            switch = unit.reshape(grid.shape[:2])
+            if switch.any() and not switch.all():
+                ax.contour(*np.moveaxis(grid, -1, 0), switch, [0.5], colors="0.55", linewidths=0.7)
         outputs = network.forward(flat)
         ax.contour(
             *np.moveaxis(grid, -1, 0),

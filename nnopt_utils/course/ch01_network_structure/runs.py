@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -36,15 +37,22 @@ MOONS = two_moons(200, noise=0.1, seed=0)
 class MoonRun(NamedTuple):
     """A network after its training on the half moons: units that are off for every sample, and its accuracy."""
 
-    dead: int
+    dead: float
     accuracy: float
 
 
 def train_on_moons(width: int, activation: str, learning_rate: float, seed: int) -> MoonRun:
-    """Train a network 2-width-2 on the half moons: 60 epochs in batches of 20, momentum 0.9."""
+    """Train a network 2-width-2 on the half moons: 60 epochs in batches of 20, momentum 0.9.
+
+    Returns:
+        What became of it; NaN and NaN where training diverged.
+    """
     network = MLP([2, width, 2], activation=activation, seed=seed)
     optimizer = SGD(learning_rate, momentum=0.9)
-    fit(network, optimizer, MOONS, epochs=60, batch_size=20, seed=seed, progress=False)
+    try:
+        fit(network, optimizer, MOONS, epochs=60, batch_size=20, seed=seed, progress=False)
+    except DivergenceError:
+        return MoonRun(math.nan, math.nan)
     dead = network.activations(MOONS[0])[1].max(axis=0) <= 0
     return MoonRun(int(dead.sum()), network.evaluate(*MOONS).accuracy)
 
