@@ -49,30 +49,34 @@ def _weights_only(layer_sizes: Sequence[int]) -> int:
     return sum(fan_in * fan_out for fan_in, fan_out in pairwise(layer_sizes))
 
 
-def _widest(count: Callable[[Sequence[int]], int], may_be_equal: bool = True) -> Callable[[int, int, int, int], int]:
-    """The search with a count of one's choice."""
+def largest_width(n_in: int, n_out: int, depth: int, budget: int) -> int:
+    width = 0
+    while count_parameters([n_in, *[width + 1] * depth, n_out]) <= budget:
+        width += 1
+    return width
 
-    def largest_width(n_in: int, n_out: int, depth: int, budget: int) -> int:
+
+def _widest(count: Callable[[Sequence[int]], int]) -> Callable[[int, int, int, int], int]:
+    """The same with another count."""
+
+    def widest(n_in: int, n_out: int, depth: int, budget: int) -> int:
         width = 0
-        while count([n_in, *[width + 1] * depth, n_out]) <= (budget if may_be_equal else budget - 1):
+        while count([n_in, *[width + 1] * depth, n_out]) <= budget:
             width += 1
         return width
 
-    return largest_width
-
-
-def largest_width(n_in: int, n_out: int, depth: int, budget: int) -> int:
-    return _widest(count_parameters)(n_in, n_out, depth, budget)
+    return widest
 
 
 def width_cases() -> list[tuple]:
-    """One hidden layer and more; a budget that is met exactly, one that misses by one, one too small for any width."""
+    """One hidden layer and more; a budget that is met exactly, one that misses by one, two too small for any width."""
     return [
         (784, 10, 2, 55_050),
         (784, 10, 2, 55_049),
         (3, 2, 1, 100),
         (2, 5, 3, 1_000),
         (20, 3, 4, 20),
+        (2, 9, 1, 5),
     ]
 
 
@@ -382,7 +386,7 @@ EXERCISES = [
             ),
             Mistake(
                 "A network with exactly `budget` parameters fits: at most means <=.",
-                _widest(count_parameters, may_be_equal=False),
+                lambda n_in, n_out, depth, budget: largest_width(n_in, n_out, depth, budget - 1),
             ),
             Mistake(
                 "Where not even width 1 fits, the answer is 0.",
