@@ -177,6 +177,10 @@ def four_runs() -> list[tuple[str, ...]]:
     shown = (0, 20, 60, 100, 150, 200)
     rows: list[tuple[str, ...]] = []
     for letter, run in runs.items():
-        rows.append((f"{letter}: loss", *(f"{run.values[t]:.2g}" for t in shown)))
-        rows.append((f"{letter}: gradient norm", *(f"{run.gradient_norms[t]:.2g}" for t in shown)))
+        rows.append((f"{letter}: loss", *(_short(run.values[t]) for t in shown)))
+        rows.append((f"{letter}: gradient norm", *(_short(run.gradient_norms[t]) for t in shown)))
     return rows
+
+
+def _short(number: float) -> str:
+    return "below 1e-9" if abs(number) < 1e-9 else f"{number:.2g}"

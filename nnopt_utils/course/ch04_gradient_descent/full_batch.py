@@ -1,16 +1,24 @@
-"""What chapter 04 measures on MNIST with the gradient of all samples: the sharpness, and training at its edge."""
+"""What chapter 04 measures on networks with the gradient of all samples: sharpness, its edge, the catapult."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnopt_utils.datasets import load_mnist
+from nnopt_utils.datasets import Dataset, load_mnist
 from nnopt_utils.networks import MLP
-from nnopt_utils.optimizers import GradientDescent
+from nnopt_utils.optimizers import GradientDescent, Optimizer
 from nnopt_utils.training import DivergenceError, fit
+
+
+class LinearRun(NamedTuple):
+    """Outputs f and ηλ after 0, 1, 2, … steps, and the share of units that are active at the end."""
+
+    outputs: np.ndarray
+    curvatures: np.ndarray
+    active: float
 
 
 def sharpness(
@@ -65,3 +73,38 @@ def edge_run(eta: float, steps: int = 3000, seed: int = 0) -> tuple[np.ndarray, 
     except DivergenceError as error:
         history = error.history
     return np.array(history.step_losses), np.array(probes).reshape(-1, 2)
+
+
+def full_batch_run(
+    make_optimizer: Callable[[float], Optimizer], eta: float, seed: int, data: Dataset, epochs: int = 60
+) -> tuple[np.ndarray, float, float]:
+    """Train 784-64-64-10 on the first 2,000 images, all of them in each step.
+
+    Returns:
+        The training loss of each step, and loss and accuracy on the validation set. A run that diverges has infinite
+        losses and accuracy 0.
+    """
+    network, x, y = MLP([784, 64, 64, 10], seed=seed), data.x_train[:2000], data.y_train[:2000]
+    try:
+        history = fit(network, make_optimizer(eta), (x, y), epochs=epochs, batch_size=len(x))
+    except DivergenceError:
+        return np.full(epochs, np.inf), np.inf, 0.0
+    judged = network.evaluate(data.x_val, data.y_val)
+    return np.array(history.step_losses), float(judged.loss), float(judged.accuracy)
+
+
+def two_layer_run(share: float, seed: int = 0, width: int = 1000, steps: int = 60, relu: bool = False) -> LinearRun:
+    """Gradient descent with η = share / λ₀ on f = uᵀv/√m (with ``relu`` max(u, 0)ᵀv/√m), loss f²/2, normal weights."""
+    u, v = np.random.default_rng(seed).normal(size=(2, width))
+    eta, outputs, curvatures, active = 0.0, [], [], np.ones(width)
+    for _ in range(steps + 1):
+        active = (u > 0).astype(float) if relu else active
+        curvature, f = float((active * u) @ u + (active * v) @ v) / width, float((active * u) @ v) / width**0.5
+        eta = eta or share / curvature
+        outputs.append(f)
+        curvatures.append(eta * curvature)
+        if abs(f) > 1e6:
+            break
+        pull = eta * f / width**0.5 * active
+        u, v = u - pull * v, v - pull * u
+    return LinearRun(np.array(outputs), np.array(curvatures), float(active.mean()))
