@@ -13,6 +13,13 @@ from nnopt_utils.optimizers import GradientDescent, Optimizer
 from nnopt_utils.training import DivergenceError, fit
 
 
+class FullBatchRun(NamedTuple):
+    """The training loss of each step, and the accuracy on the validation set at the end."""
+
+    losses: np.ndarray
+    accuracy: float
+
+
 class LinearRun(NamedTuple):
     """Outputs f and ηλ after 0, 1, 2, … steps, and the share of units that are active at the end."""
 
@@ -77,20 +84,30 @@ def edge_run(eta: float, steps: int = 3000, seed: int = 0) -> tuple[np.ndarray, 
 
 def full_batch_run(
     make_optimizer: Callable[[float], Optimizer], eta: float, seed: int, data: Dataset, epochs: int = 60
-) -> tuple[np.ndarray, float, float]:
+) -> FullBatchRun:
     """Train 784-64-64-10 on the first 2,000 images, all of them in each step.
 
-    Returns:
-        The training loss of each step, and loss and accuracy on the validation set. A run that diverges has infinite
-        losses and accuracy 0.
+    A run that diverges has infinite losses and the accuracy 0.
     """
     network, x, y = MLP([784, 64, 64, 10], seed=seed), data.x_train[:2000], data.y_train[:2000]
     try:
         history = fit(network, make_optimizer(eta), (x, y), epochs=epochs, batch_size=len(x))
     except DivergenceError:
-        return np.full(epochs, np.inf), np.inf, 0.0
-    judged = network.evaluate(data.x_val, data.y_val)
-    return np.array(history.step_losses), float(judged.loss), float(judged.accuracy)
+        return FullBatchRun(np.full(epochs, np.inf), 0.0)
+    return FullBatchRun(np.array(history.step_losses), float(network.evaluate(data.x_val, data.y_val).accuracy))
+
+
+def paired_interval(differences: np.ndarray) -> np.ndarray:
+    """95 % interval of the mean of ten paired differences, to three digits (2.262: Student's t, 9 degrees of freedom).
+
+    Example:
+        >>> paired_interval(np.arange(10.0)).tolist()
+        [2.334, 6.666]
+    """
+    if len(differences) != 10:
+        raise ValueError(f"differences: got {len(differences)}; expected 10, for which the factor 2.262 holds")
+    half = 2.262 * np.std(differences, ddof=1) / np.sqrt(10)
+    return np.round(np.mean(differences) + np.array([-half, half]), 3)
 
 
 def two_layer_run(share: float, seed: int = 0, width: int = 1000, steps: int = 60, relu: bool = False) -> LinearRun:
@@ -108,3 +125,21 @@ def two_layer_run(share: float, seed: int = 0, width: int = 1000, steps: int = 6
         pull = eta * f / width**0.5 * active
         u, v = u - pull * v, v - pull * u
     return LinearRun(np.array(outputs), np.array(curvatures), float(active.mean()))
+
+
+class Summary(NamedTuple):
+    """Of a run: sharpness / (2/η), mean of the last ten and largest; share of rising steps; loss at the end / start."""
+
+    late_ratio: float
+    largest_ratio: float
+    rises: float
+    fall: float
+
+
+def summary_of(run: tuple[np.ndarray, np.ndarray], eta: float, first: int = 0) -> Summary:
+    """Summarise what :func:`edge_run` returns; rises are counted from step ``first`` on, ``fall`` is end over start."""
+    losses, probes = run
+    ratios = probes[:, 1] * eta / 2
+    rises = np.diff(losses[first:]) > 0
+    share = float(np.mean(rises)) if len(rises) else 0.0
+    return Summary(float(np.mean(ratios[-10:])), float(np.max(ratios)), share, float(losses[-1] / losses[0]))
