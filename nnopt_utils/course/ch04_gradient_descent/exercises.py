@@ -304,8 +304,13 @@ def _valley_along(direction: np.ndarray, origin: np.ndarray, falls: Sequence[flo
     return value
 
 
+def _just_enough(theta):
+    """At 0 the slope is 1; a step of length 1 lowers J by exactly the share that is asked for, 1e-4."""
+    return 1e-4 * float(theta[0]) + (1 - 1e-4) * float(theta[0]) * (1 + float(theta[0]))
+
+
 def backtracking_cases() -> list[tuple]:
-    """A bowl; then valleys in which the rule decides narrowly, on either side."""
+    """A bowl; then valleys in which the rule decides narrowly, on either side, and exactly."""
     theta = np.array([1.0, 1.0])
     direction, origin = np.array([2.0, -1.0, 2.0]), np.array([1.5, -0.5, 0.3])
     narrow = _valley_along(direction, origin, (0.9e-4, 0.55e-4, 0.2))
@@ -316,6 +321,7 @@ def backtracking_cases() -> list[tuple]:
         (narrow, origin, direction, 1.0),
         (barely, origin, direction, 1.0),
         (wide, origin, 0.1 * direction, 1.0),
+        (_just_enough, np.array([0.0]), np.array([1.0]), 1.0),
     ]
 
 
