@@ -604,7 +604,7 @@ EXERCISES = [
         name="04.saddle_steps",
         task=(
             "Predict how many more steps gradient descent with η = 0.1 needs to leave a saddle whose downward "
-            "curvature is −1, when it starts at the offset 1e-6 from the ridge than at 1e-2: replace None by a number."
+            "curvature is −1 from the offset 1e-6 to the ridge than from the offset 1e-2: replace None by a number."
         ),
         reference=float(np.log(1e4) / np.log(1.1)),
         rtol=0.0,
