@@ -9,7 +9,7 @@ import difflib
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -289,6 +289,54 @@ def checked(
         return public
 
     return decorate
+
+
+def called_as(usage: str, **others: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function so that a call with wrong arguments is told how it is called.
+
+    Args:
+        usage: a call as it should be.
+        others: what other libraries call an argument, and what it is here.
+
+    >>> @called_as("area(width, height=1)", breadth="width")
+    ... def area(width, height=1):
+    ...     return width * height
+    >>> area(breadth=2)
+    Traceback (most recent call last):
+    ...
+    TypeError: breadth: got 2, but area has no such argument; expected area(width, height=1) (did you mean width?)
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def public(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(_call_refused(function.__name__, signature, kwargs, usage, others, error)) from None
+            return function(*args, **kwargs)
+
+        return public
+
+    return decorate
+
+
+def _call_refused(
+    name: str,
+    signature: inspect.Signature,
+    given: Mapping[str, Any],
+    usage: str,
+    others: Mapping[str, str],
+    error: TypeError,
+) -> str:
+    for wrong in (key for key in given if key not in signature.parameters):
+        near = difflib.get_close_matches(wrong.lower(), list(signature.parameters), n=1)
+        meant = others.get(wrong) or (near[0] if near else "")
+        hint = f" (did you mean {meant}?)" if meant else ""
+        return f"{wrong}: got {describe(given[wrong])}, but {name} has no such argument; expected {usage}{hint}"
+    return f"{name}: got a call with {error}; expected {usage}"
 
 
 def core(function: Callable[P, R]) -> Callable[P, R]:

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from nnopt_utils._bars import progress_bar
 from nnopt_utils._interrupts import deferred_interrupt
-from nnopt_utils._validation import as_generator, check_array, check_integer, describe
+from nnopt_utils._validation import as_generator, called_as, check_array, check_integer, describe
 from nnopt_utils.history import History, Trajectory
 from nnopt_utils.networks import MLP, Cut
 from nnopt_utils.optimizers import NonFiniteGradientError, Optimizer
@@ -94,6 +94,20 @@ def batches(n_samples: int, batch_size: int, seed: int, epoch: int) -> list[np.n
     return [order[start : start + batch_size] for start in range(0, n_samples, batch_size)]
 
 
+@called_as(
+    "fit(network, optimizer, (x, y), epochs=10, batch_size=32), x and y as one argument",
+    validation_data="data=(x, y, x_val, y_val)",
+    validation_split="data=(x, y, x_val, y_val)",
+    callbacks="callback",
+    verbose="progress",
+    n_epochs="epochs",
+    num_epochs="epochs",
+    max_epochs="epochs",
+    steps="epochs",
+    lr="SGD(learning_rate=…), which is the optimizer's",
+    learning_rate="SGD(learning_rate=…), which is the optimizer's",
+    random_state="seed",
+)
 def fit(
     network: MLP,
     optimizer: Optimizer,
@@ -321,6 +335,18 @@ def _check_training_data(
     return x, y, network.check_data(data[2], data[3]) if len(data) == 4 else None
 
 
+@called_as(
+    "minimize(problem, optimizer, steps=100)",
+    epochs="steps",
+    n_steps="steps",
+    max_iterations="steps",
+    maxiter="steps",
+    x0="start",
+    theta="start",
+    initial="start",
+    lr="SGD(learning_rate=…), which is the optimizer's",
+    learning_rate="SGD(learning_rate=…), which is the optimizer's",
+)
 def minimize(
     problem: Objective,
     optimizer: Optimizer,

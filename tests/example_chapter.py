@@ -19,6 +19,24 @@ PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0
 PICTURE = {"image/png": PNG, "text/plain": "<Figure size 640x480 with 1 Axes>"}
 CAPTION = "**Figure 04.{}.** The loss falls with every step.\n\nNotice the slope."
 
+# What tools/minutes.py says of it.
+MINUTES = """<!-- minutes -->
+
+| section | to read | to do |
+|---|---|---|
+| Predict | 1 min |  |
+| The idea | 2 min | 6 min |
+| *Going deeper:* Why | 1 min |  |
+| The experiment | 1 min | 2 min |
+| Checked against the literature | 1 min |  |
+| Common mistakes | 1 min |  |
+| Exercises | 1 min | 9 min |
+| *Going deeper:* open exercises | 1 min | 10 min |
+| Summary | 1 min |  |
+| Quiz | 1 min | 3 min |
+
+<!-- end of minutes -->"""
+
 
 def text(source: str) -> NotebookNode:
     return new_markdown_cell(source)
@@ -65,7 +83,8 @@ def example_cells() -> list[NotebookNode]:
     glance = (
         "# 04 · An example\n\nWhat it is about: $\\theta$ costs \\$5.\n\n## At a glance\n\n**You will be able to**\n\n"
         "- predict\n- choose\n- explain\n\n**You need first** [this one](04_example.ipynb).\n\n"
-        "**Time** 5 minutes to read, 2 seconds to run.\n\n**Follows** §3.1 of the article.\n\n"
+        "**Time** 25 minutes for the core path with its exercises, 15 more for what goes deeper; 2 seconds to run.\n\n"
+        f"**Follows** §3.1 of the article.\n\n{MINUTES}\n\n"
         "## Predict\n\nWhat happens?"
     )
     return [
@@ -79,10 +98,13 @@ def example_cells() -> list[NotebookNode]:
         code("def train(rate):\n    return fit(network, rate)"),
         code("history = train(0.1)\nprint(history)", "nbval-ignore-output", prints="0.123\n"),
         text("What to notice."),
-        code('assert history.loss < 0.2\nprint("it learns")', prints="it learns\n"),
+        code('claim("The loss falls below 0.2.", history.loss < 0.2)', prints="✓ The loss falls below 0.2.\n"),
+        *code_exercise(1, "step"),
+        text("### Going deeper: Why\n\nIt is so."),
+        code("because = 1", "deeper"),
         text("## The experiment\n\n### A part\n\nNow look:\n\n```python\n# no heading $\n```\n"),
         code("explore()", "explorer", "nbval-ignore-output"),
-        code("assert figure(rate=0.1).axes"),
+        code('claim("The figure has axes at 0.1.", bool(figure(rate=0.1).axes))'),
         code("1 / 0", "raises-exception"),
         code("plot(history)", picture=True),
         text(CAPTION.format(2)),
@@ -90,10 +112,9 @@ def example_cells() -> list[NotebookNode]:
         code("literature_table(rows)", "literature", prints="published  ours\n"),
         text("## Common mistakes\n\nMany."),
         text("## Exercises"),
-        text("### Exercise 04.1 (predict): The rate\n\nWhich one?"),
+        text("### Exercise 04.2 (predict): The rate\n\nWhich one?"),
         code('check("04.rate", None)', "check", prints="04.rate: not attempted yet.\n"),
         solution('check("04.rate", 0.02, solution=True)', "04.rate"),
-        *code_exercise(2, "step"),
         *code_exercise(3, "run"),
         text("### Exercise 04.4 (open): Your own\n\nA good answer says why."),
         text("## Summary\n\nIt falls."),

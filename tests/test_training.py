@@ -292,6 +292,23 @@ class TestArguments:
         with pytest.raises(TypeError, match=r"data: got x and y as two .*; expected one: fit\(network, optimizer, \(x"):
             fit(make_network(), SGD(0.1), x, y)
 
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"epoch": 3}, r"epoch: got 3, but fit has no such argument; .* \(did you mean epochs\?\)"),
+            ({"validation_data": DATA}, r"did you mean data=\(x, y, x_val, y_val\)\?"),
+            ({"lr": 0.1}, r"lr: got 0\.1, .* \(did you mean SGD\(learning_rate=…\), which is the optimizer's\?\)"),
+            ({"apples": 3}, r"apples: got 3, but fit has no such argument; expected fit\(.*one argument$"),
+        ],
+    )
+    def test_an_unknown_argument(self, options, message):
+        with pytest.raises(TypeError, match=message):
+            fit(make_network(), SGD(0.1), DATA, **options)
+
+    def test_x_and_y_as_two_arguments_and_epochs_by_name(self):
+        with pytest.raises(TypeError, match=r"fit: got .* 'epochs'; expected fit\(network, optimizer, \(x, y\), "):
+            fit(make_network(), SGD(0.1), *DATA, epochs=1)
+
 
 class TestWhoseOptimizer:
     """An optimizer's state belongs to the θ that it was made on."""
@@ -682,6 +699,12 @@ class TestMinimize:
     def test_bad_arguments(self, options, message):
         with pytest.raises((TypeError, ValueError), match=message):
             minimize(**{"problem": bowl(), "optimizer": GradientDescent(0.1), "steps": 3, **options})
+
+    def test_unknown_or_missing_arguments(self):
+        with pytest.raises(TypeError, match=r"epochs: got 3, but minimize has no .* \(did you mean steps\?\)"):
+            minimize(Rosenbrock(), GradientDescent(0.001), epochs=3)
+        with pytest.raises(TypeError, match=r"minimize: got .* missing .* 'steps'; expected minimize\(problem, "):
+            minimize(Rosenbrock(), GradientDescent(0.001))
 
     def test_a_used_optimizer(self):
         optimizer = SGD(0.1)

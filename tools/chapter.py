@@ -47,10 +47,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise: its heading, and the indices of its code cells."""
+    """An exercise: its heading, the section it stands in, and the indices of its code cells."""
 
     number: str
     kind: str
+    section: str
     heading_cell: int
     code_cells: list[int]
 
@@ -106,8 +107,9 @@ class Chapter:
         for heading in self.headings:
             match = EXERCISE.fullmatch(heading.text)
             if heading.level == 3 and match:
-                cells = [block.cell for block in self.blocks if block.is_code and block.subsection == heading.text]
-                found.append(Exercise(match[1], match[2], heading.cell, cells))
+                blocks = [block for block in self.blocks if block.subsection == heading.text]
+                cells = [block.cell for block in blocks if block.is_code]
+                found.append(Exercise(match[1], match[2], blocks[0].section, heading.cell, cells))
         return found
 
 

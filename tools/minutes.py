@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 from tools.cell_code import calls, parse_code
 from tools.chapter import CAPTION, DEEPER, EXERCISE, HEADING, Block, blocks_of, tags, without_code
 from tools.twins import ROOT, Pair, find_pairs, read_twin
@@ -21,7 +23,7 @@ SECONDS_A_LINE = 6  # of code that is shown; imports and comments are passed ove
 SECONDS_A_FORMULA = 15  # one that stands on its own
 SECONDS_A_FIGURE = 20
 SECONDS_A_TABLE = 15
-SECONDS_A_LISTING = 60  # the library's source, shown by show_source
+SECONDS_A_LISTING = 60  # a program in a text, or the library's source, shown by show_source
 MINUTES_TO_PREDICT = 3
 MINUTES_TO_CODE = 6
 MINUTES_OPEN = 10
@@ -35,6 +37,7 @@ START, END = "<!-- minutes -->", "<!-- end of minutes -->"
 BLOCK = re.compile(re.escape(START) + r".*?" + re.escape(END), re.DOTALL)
 TIME = re.compile(r"^\*\*Time\*\* .*$", re.MULTILINE)
 SECONDS = re.compile(r"\b(\d+) seconds to run")
+PROGRAM = re.compile(r"^```python$", re.MULTILINE)
 FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 
 
@@ -68,9 +71,8 @@ class Minutes:
         return sum(part.minutes for part in self.parts if part.deeper)
 
 
-def minutes_of(pair: Pair) -> Minutes:
-    """Return the minutes of a chapter's text, part by part, in the order of the text."""
-    cells = read_twin(pair.twin).cells
+def minutes_of(cells: Sequence[NotebookNode]) -> Minutes:
+    """Return the minutes that a chapter's cells take, part by part, in the order of the text."""
     parts: dict[tuple[str, bool], Part] = {}
     before: float | None = None
     for block in blocks_of(cells):
@@ -101,8 +103,9 @@ def _reading(block: Block, names: Sequence[str]) -> float:
         text = without_code(re.sub(r"<!--.*?-->", "", block.text, flags=re.DOTALL))
         formulas = FORMULA.findall(text)
         words = len(re.sub(r"\$[^$]+\$", "x", FORMULA.sub("", text)).split())
-        figures = bool(CAPTION.match(text))
-        return words / WORDS_A_MINUTE + (len(formulas) * SECONDS_A_FORMULA + figures * SECONDS_A_FIGURE) / 60
+        seconds = len(formulas) * SECONDS_A_FORMULA + bool(CAPTION.match(text)) * SECONDS_A_FIGURE
+        seconds += len(PROGRAM.findall(block.text)) * SECONDS_A_LISTING
+        return words / WORDS_A_MINUTE + seconds / 60
     if {"solution", "stub", "check"} & set(names):
         return 0.0  # the exercise's minutes hold them
     tree = parse_code(block.text)
@@ -161,6 +164,22 @@ def updated(text: str, minutes: Minutes) -> str:
     return BLOCK.sub(lambda _: table_of(minutes), text, count=1)
 
 
+def in_readme(text: str, name: str, minutes: Minutes, seconds: int) -> str:
+    """Return the README's text with what its row says of a chapter."""
+    row = re.compile(rf"(\| \[.*\]\(notebooks/{name}\.ipynb\) \| .*? \|).*")
+    deeper = f"{_fives(minutes.deeper)} min" if minutes.deeper else ""
+    return row.sub(lambda m: f"{m[1]} {_fives(minutes.core)} min | {deeper} | {seconds} s |", text)
+
+
+def _write(pair: Pair, minutes: Minutes, root: Path) -> None:
+    text = updated(pair.twin.read_text(encoding="utf-8"), minutes)
+    pair.twin.write_text(text, encoding="utf-8", newline="\n")
+    seconds = SECONDS.search(TIME.search(text)[0])[1]  # type: ignore[index]  # updated() found them
+    readme = root / "README.md"
+    changed = in_readme(readme.read_text(encoding="utf-8"), pair.name, minutes, int(seconds))
+    readme.write_text(changed, encoding="utf-8", newline="\n")
+
+
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chapter", default="", help="the number of one chapter")
@@ -169,15 +188,14 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> None:
     for pair in find_pairs(root):
         if not pair.name.startswith(options.chapter):
             continue
-        minutes = minutes_of(pair)
+        minutes = minutes_of(read_twin(pair.twin).cells)
         before = minutes.before_first_exercise
         print(f"{pair.name}: core {minutes.core:.0f}, deeper {minutes.deeper:.0f}, first exercise after {before:.0f}")
         for part in minutes.parts if options.chapter else ():
             mark = "  deeper " if part.deeper else "  core   "
             print(f"{mark}{part.reading:5.1f} to read {part.doing:5.1f} to do  {part.title}")
         if options.write:
-            text = pair.twin.read_text(encoding="utf-8")
-            pair.twin.write_text(updated(text, minutes), encoding="utf-8", newline="\n")
+            _write(pair, minutes, root)
 
 
 if __name__ == "__main__":

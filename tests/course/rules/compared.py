@@ -7,8 +7,8 @@ import re
 
 from rules.registry import IGNORE, rule
 from tools.cell_code import (
-    asserts_something,
     called_name,
+    claims_something,
     executed_nodes,
     parse_code,
 )
@@ -17,7 +17,7 @@ from tools.chapter import (
     tags,
 )
 
-CODE_TAGS = {IGNORE, "raises-exception", "explorer", "literature", "stub", "check", "solution"}
+CODE_TAGS = {IGNORE, "raises-exception", "explorer", "literature", "stub", "check", "solution", "deeper"}
 
 
 @rule
@@ -48,15 +48,17 @@ def known_tags(chapter: Chapter) -> list[str]:
 
 
 @rule
-def ignored_outputs_are_asserted(chapter: Chapter) -> list[str]:
-    """What nbval does not compare is asserted by the next code cell, whose own output is compared."""
+def ignored_outputs_are_claimed(chapter: Chapter) -> list[str]:
+    """What nbval does not compare is claimed in the next code cell, whose own output is compared."""
     found = []
     for index, _ in chapter.code_cells(IGNORE):
         following = chapter.next_code_cell(index)
-        if following is None or not asserts_something(parse_code(following.source)):
-            found.append(chapter.at(index, f"tagged {IGNORE}, but the next code cell has no assert about it; add one"))
+        if following is None or not claims_something(parse_code(following.source)):
+            found.append(chapter.at(index, f"tagged {IGNORE}, but the next code cell has no claim about it; add one"))
         elif IGNORE in tags(following):
-            found.append(chapter.at(index, f"tagged {IGNORE}, and so is the next code cell, which should assert"))
+            found.append(
+                chapter.at(index, f"tagged {IGNORE}, and so is the next code cell, which should hold its claims")
+            )
     return found
 
 
@@ -74,7 +76,7 @@ def training_is_ignored(chapter: Chapter) -> list[str]:
         trainers |= {name for name, called in definitions.items() if called & trainers}
     return [
         chapter.at(
-            index, f"trains a network ({sorted(found)[0]}); tag it {IGNORE} and assert its claim in the next cell"
+            index, f"trains a network ({sorted(found)[0]}); tag it {IGNORE} and put its claims into the next cell"
         )
         for index, cell in chapter.code_cells()
         if (found := {called_name(node) for node in executed_nodes(chapter.trees[index])} & trainers)
