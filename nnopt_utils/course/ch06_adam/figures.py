@@ -125,14 +125,14 @@ def _coordinates(ax: Axes, values: np.ndarray, labels: Sequence[str]) -> None:
 
 def noisy_paths(means: Mapping[str, np.ndarray], minimum: float | np.ndarray) -> Figure:
     """θ over the steps under several rules, each the mean of many runs, and the minimum, which may move."""
-    figure, ax = new_figure(width=6.5, height=3.2)
+    figure, ax = new_figure(width=9.0, height=3.2)
     steps = len(next(iter(means.values())))
     ax.plot(np.broadcast_to(minimum, steps), ":", color="black", label="minimum: the mean of the samples")
     for index, (label, values) in enumerate(means.items()):
         colour, style, _ = look(index)
         ax.plot(values, style, color=colour, label=label)
     ax.set(xlabel="steps taken t", ylabel=r"$\theta$, mean of the runs")
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return figure
 
 
