@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -19,7 +18,6 @@ from nnopt_utils.course.showing import result_text
 from nnopt_utils.datasets import load_mnist
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-CHAPTERS = sorted((README.parent / "nnopt_utils" / "course").glob("ch*/chapter.md"))
 
 
 def heights(figure: Figure) -> np.ndarray:
@@ -74,11 +72,3 @@ def test_readme_quotes_the_check() -> None:
     """What the README promises a beginner is what the check says."""
     result = examine(EXERCISES["00.accuracy"], lambda predictions, labels: np.mean(predictions != labels))
     assert f"```\n{wrapped(result_text(result))}\n```" in README.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.parent.name)
-def test_readme_has_the_times_of_the_chapter(chapter: Path) -> None:
-    time = re.search(r"\*\*Time\*\* (\d+) minutes to read, (\d+) seconds to run", chapter.read_text(encoding="utf-8"))
-    number = chapter.parent.name[2:4]
-    row = next(line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith(f"| [{number} "))
-    assert row.endswith(f"| {time[1]} min | {time[2]} s |")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils.course.exercises import Exercise, Mistake
+from nnopt_utils.course.exercises import Exercise, Mistake, Unusable, first_items
 
 Batch = tuple[np.ndarray, np.ndarray]
 Batches = list[Batch]
@@ -84,17 +84,20 @@ def describe_two_epochs(answer: Any, x: np.ndarray, y: np.ndarray, batch_size: i
 
 def _pairs(batches: Any) -> Batches:
     if not isinstance(batches, Iterable) or isinstance(batches, str | dict | np.ndarray):
-        raise TypeError(
+        raise Unusable(
             f"it gave {type(batches).__name__}; pairs (x_batch, y_batch) are expected, by yield or in a list"
         )
-    pairs = list(batches)
+    pairs = first_items(batches, limit=100)
     if not pairs:
-        raise TypeError("it gave no batch at all")
+        raise Unusable("it gave no batch at all")
     if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
-        raise TypeError("it gave something other than pairs; each batch is a pair (x_batch, y_batch)")
-    if not all(np.ndim(x) == 2 and np.ndim(y) == 1 and len(x) == len(y) > 0 for x, y in pairs):
-        shapes = [(np.shape(x), np.shape(y)) for x, y in pairs]
-        raise TypeError(f"a batch has rows of x, shape (b, d), and as many targets, shape (b,); got {shapes[0]}")
+        raise Unusable("it gave something other than pairs; each batch is a pair (x_batch, y_batch)")
+    for k, (x, y) in enumerate(pairs):
+        if np.ndim(x) != 2 or np.ndim(y) != 1 or len(x) != len(y):
+            due = "rows of x, shape (b, d), and as many targets, shape (b,)"
+            raise Unusable(f"a batch has {due}; batch {k} has the shapes {np.shape(x)} and {np.shape(y)}")
+        if len(x) == 0:
+            raise Unusable(f"batch {k} of {len(pairs)} is empty: the batches before it hold all samples")
     return [(np.asarray(x), np.asarray(y)) for x, y in pairs]
 
 

@@ -586,9 +586,10 @@ EXERCISES = [
         call=path_of_class,
         mistakes=[
             Mistake(
-                "θ did not move: `theta = theta - …` makes a new array that only your method knows. Change the "
-                "caller's with `theta -= …`.",
+                "θ did not move: either no step is taken, or `theta = theta - …` made a new array that only your "
+                "method knows. Change the caller's with `theta -= …`.",
                 _NewArray,
+                key="θ-did-not-move-theta-theta-makes",
             ),
             Mistake(
                 "t never advances: every step is corrected as if it were the first. In the long run the step is 0.316 "
