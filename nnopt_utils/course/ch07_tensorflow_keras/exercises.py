@@ -23,6 +23,7 @@ def split_cases() -> list[tuple]:
         (generator.normal(size=(10, 3)), np.arange(10), 0.3),
         (generator.normal(size=(7, 2)), generator.integers(5, size=7), 0.25),
         (generator.normal(size=(12, 4)), np.arange(12) // 4, 0.5),
+        (generator.normal(size=(7, 2)), np.arange(7), 0.2),  # 5.6 rows: rounded down they are 5, to the nearest 6
     ]
 
 
@@ -43,6 +44,11 @@ def _other_order(x: np.ndarray, y: np.ndarray, share: float) -> tuple[np.ndarray
 
 def _rounded_up(x: np.ndarray, y: np.ndarray, share: float) -> tuple[np.ndarray, ...]:
     first = math.ceil(len(x) * (1 - share))
+    return x[:first], y[:first], x[first:], y[first:]
+
+
+def _rounded(x: np.ndarray, y: np.ndarray, share: float) -> tuple[np.ndarray, ...]:
+    first = round(len(x) * (1 - share))
     return x[:first], y[:first], x[first:], y[first:]
 
 
@@ -162,6 +168,11 @@ EXERCISES = [
             Mistake("That is one epoch. Every epoch goes through all images.", 1_719),
             Mistake("The last, smaller batch of each epoch makes a step, too: fit leaves nothing out.", 17_180),
             Mistake("Batches do not reach over the end of an epoch: round up within one epoch, then multiply.", 17_188),
+            Mistake(
+                "There is no part of a step: the last, smaller batch of an epoch makes a whole one.",
+                lambda answer: answer in (17_187.5, 1_718.75),
+                example=17_187.5,
+            ),
             Mistake("A step takes a whole batch, not one image.", 550_000),
             Mistake(
                 "With 60,000 images it would be so. 5,000 of them are the validation set.",
@@ -191,6 +202,11 @@ EXERCISES = [
             ),
             Mistake("The four arrays come in another order: x_train, y_train, x_val, y_val.", _other_order),
             Mistake("You rounded the training rows up: 7 rows with a share of 0.25 leave 5, not 6.", _rounded_up),
+            Mistake(
+                "You rounded the training rows to the nearest number: of 7 rows with a share of 0.2, 5.6 would remain, "
+                "and Keras takes 5.",
+                _rounded,
+            ),
             Mistake("The share is that of the validation set. You gave it to the training set.", _share_for_training),
             Mistake(
                 "The validation rows are still in the training set: what was trained on cannot judge.", _overlapping

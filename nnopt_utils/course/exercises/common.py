@@ -135,7 +135,7 @@ def _arguments(reference: Callable[..., Any], names: list[str]) -> Iterator[Comm
 
 def _results(reference: Callable[..., Any], names: list[str]) -> Iterator[Common]:
     """Yield what goes wrong with the results of a step: the step for θ, the old state for the new."""
-    if not names or names[0] != "theta":
+    if names[:1] != ["theta"] or not any("gradient" in name for name in names):
         return
 
     def returning(change: Callable[..., Any]) -> Callable[..., Any]:

@@ -96,7 +96,7 @@ class Exercise:
         >>> square.views(got, wanted), square.difference(wanted, wanted) is None
         ([('your result', 6.0, 9.0)], True)
         >>> square.difference(got, wanted).message
-        'your result is 6, off by 3'
+        'your result is 6; 9 is expected'
     """
 
     name: str
@@ -104,7 +104,7 @@ class Exercise:
     reference: Any
     cases: Callable[[], Sequence[tuple[Any, ...]]] | None = None
     mistakes: Sequence[Mistake] = ()
-    rtol: float = 1e-6
+    rtol: float = 1e-5
     atol: float = 1e-9
     in_place: bool = False
     compare: Callable[[Any, Any], bool | str] | None = None

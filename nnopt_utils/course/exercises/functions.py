@@ -113,6 +113,8 @@ def _unusable(exercise: Exercise, outcome: Outcome) -> str | None:
         return f"Your function's result cannot be used: {str_of(error).rstrip('.?')}."
     if exercise.call is None or isinstance(error, OverLimit) or learners_line(error) is not None:
         return None
+    if outcome.returned and outcome.returned[-1] is None:
+        return "Your function returned nothing: did you forget `return`? (Printing a value does not return it.)"
     if outcome.returned:
         came = type_text(outcome.returned[-1])
         return f"Your function returned {came}, which does not have the form that the task asks for. {exercise.task}"

@@ -210,6 +210,8 @@ def low_precision(part: Part) -> str | None:
     single = any(g.dtype in (np.float16, np.float32) for g in part.got)
     if single and close_enough(part, 1e-2 if any(g.dtype == np.float16 for g in part.got) else 1e-4):
         return f"{part.label} is right but for rounding: it has dtype {part.got[0].dtype}. Calculate in float64."
+    if close_enough(part, 1e-5):
+        return f"{part.label} is right to five digits: was something rounded, or calculated in float32?"
     return None
 
 

@@ -77,9 +77,11 @@ def variants(reference: Any) -> Iterator[Variant]:
     """Yield every variant of a function or class: of its own code, and of what it calls in its module.
 
     Example:
-        >>> from nnopt_utils.course.comparing import number
-        >>> [(variant.kind, variant.text) for variant in variants(number)][:2]
-        [('constant', 'number: 1000 → 1001'), ('constant', 'number: 1000 → 999')]
+        >>> from nnopt_utils.course import EXERCISES
+        >>> for variant in variants(EXERCISES["00.accuracy"].reference):
+        ...     print(variant.kind, variant.text)
+        mean_or_sum accuracy: np.mean(predictions == labels) → np.sum(predictions == labels)
+        comparison accuracy: predictions == labels → predictions != labels
     """
     trees = _trees(reference)
     seen: dict[str, int] = {}

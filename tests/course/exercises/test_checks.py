@@ -497,6 +497,8 @@ def test_compare() -> None:
     assert difference is not None
     assert difference.message == "your result is a real number; True or False is expected"
     assert compare([1, 2], np.array([1.0, 2.0])) is None
+    assert compare(500_001, 500_000, rtol=1e-5) is not None, "a count is exact"
+    assert compare(500_000.0, 500_000, rtol=1e-5) is None
     assert compare((np.ones(2), 1), (np.ones(2), 1)) is None
     assert compare({1, 2}, {2, 1}) is None
 
