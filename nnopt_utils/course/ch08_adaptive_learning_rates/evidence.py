@@ -98,13 +98,29 @@ def best_after(results: Results, label: str, epoch: int) -> tuple[float, float]:
     return max(found, key=lambda pair: goodness(pair[0]))
 
 
-def rates_tried(results: Results, label: str) -> tuple[float, ...]:
-    """All rates of a label, ascending."""
-    return tuple(sorted({float(setting.values["learning_rate"]) for setting in results.spaces[label].settings}))
-
-
 def epochs_to(results: Results, label: str, target: float) -> np.ndarray:
     """Epochs until the metric is as good as the target, seed by seed; ∞ where it never is."""
     metric = results.task.metrics[results.task.metric]
     runs = metric.goodness(results.curves(label).runs) >= metric.goodness(target)
     return np.where(runs.any(axis=1), runs.argmax(axis=1) + 1.0, np.inf)
+
+
+def fitted_slope(rates: np.ndarray, skip: int = 30) -> float:
+    """Slope of log rate against log step, without the first steps.
+
+    >>> round(fitted_slope(1 / np.arange(1, 100)), 6)
+    -1.0
+    """
+    t = np.arange(1, len(rates) + 1)
+    return float(np.polyfit(np.log(t[skip:]), np.log(rates[skip:]), 1)[0])
+
+
+def best_rate(results: Results, label: str) -> float:
+    """The rate of the best setting."""
+    return float(results.best(label).setting.values["learning_rate"])
+
+
+def goodness_after(results: Results, labels: list[str], epoch: int) -> dict[str, float]:
+    """The best setting's median after so many epochs; of a loss its negative, so that more is better."""
+    of = results.task.metrics[results.task.metric]
+    return {label: float(of.goodness(results.curves(label).median[epoch - 1])) for label in labels}

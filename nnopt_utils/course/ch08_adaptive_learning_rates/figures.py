@@ -86,7 +86,7 @@ def valleys(constant: Results, scheduled: Results, labels: list[str], ax: Axes) 
 
 def raised_tops(digits: tuple[Results, Results], words: tuple[Results, Results], labels: list[str]) -> Figure:
     """Validation error of the digits (left), loss of the words (right), against the rate, without and with schedule."""
-    figure, (left, right) = new_figure(2, width=9.0, height=3.8)
+    figure, (left, right) = new_figure(columns=2, width=9.0, height=3.8)
     valleys(*digits, labels, left)
     valleys(*words, labels, right)
     left.set(yscale="log", ylim=(3, 40), ylabel="validation error, %", title="digits")
@@ -100,7 +100,7 @@ def raised_tops(digits: tuple[Results, Results], words: tuple[Results, Results],
 
 def differences(panels: Mapping[str, Mapping[str, Difference]], margins: Mapping[str, float]) -> Figure:
     """Paired differences with their intervals, a panel a task; in the grey band two are level."""
-    figure, axes = new_figure(len(panels), width=9.0, height=5.2)
+    figure, axes = new_figure(columns=len(panels), width=9.0, height=4.6)
     for ax, (title, rows) in zip(axes, panels.items(), strict=True):
         margin = margins[title]
         ax.axvspan(-margin, margin, color="0.88")
