@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -124,3 +125,15 @@ def goodness_after(results: Results, labels: list[str], epoch: int) -> dict[str,
     """The best setting's median after so many epochs; of a loss its negative, so that more is better."""
     of = results.task.metrics[results.task.metric]
     return {label: float(of.goodness(results.curves(label).median[epoch - 1])) for label in labels}
+
+
+def neighbours(results: Results, groups: tuple[str, ...], scale: float) -> list[tuple[str, str, str, int]]:
+    """Rows of labels that begin so, by their mean: one, the next, their paired difference, the seeds it would take."""
+    found = {label: finals_of(results, label, scale) for label in results.labels if label.startswith(groups)}
+    ranked = sorted(found, key=lambda label: -found[label].mean())
+    rows = []
+    for first, second in pairwise(ranked):
+        differences = found[first] - found[second]
+        needed = seeds_needed(float(differences.std(ddof=1)), max(float(differences.mean()), 1e-3))
+        rows.append((first, second, str(paired(found[first], found[second])), needed))
+    return rows
