@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import NormalDist
 from typing import NamedTuple
@@ -73,11 +73,11 @@ def rank_correlation(first: Mapping[str, float], second: Mapping[str, float]) ->
     >>> rank_correlation({"a": 1.0, "b": 2.0, "c": 5.0}, {"a": 0.1, "b": 7.0, "c": 8.0})
     1.0
     """
-    ranks = [ranks_of(list(values)) for values in (first.values(), [second[label] for label in first])]
-    return float(np.round(np.corrcoef(*ranks)[0, 1], 12))
+    ranks = ranks_of(list(first.values())), ranks_of([second[label] for label in first])
+    return float(np.round(np.corrcoef(ranks[0], ranks[1])[0, 1], 12))
 
 
-def ranks_of(values: list[float]) -> np.ndarray:
+def ranks_of(values: Sequence[float]) -> np.ndarray:
     """Ranks from 1 for the smallest; equal ones share the mean of theirs.
 
     >>> ranks_of([0.5, 0.1, 0.5]).tolist()
