@@ -23,7 +23,7 @@ SECONDS_A_LINE = 6  # of code that is shown; imports and comments are passed ove
 SECONDS_A_FORMULA = 15  # one that stands on its own
 SECONDS_A_FIGURE = 20
 SECONDS_A_TABLE = 15
-SECONDS_A_LISTING = 60  # the library's source, shown by show_source
+SECONDS_A_LISTING = 60  # a program in a text, or the library's source, shown by show_source
 MINUTES_TO_PREDICT = 3
 MINUTES_TO_CODE = 6
 MINUTES_OPEN = 10
@@ -37,6 +37,7 @@ START, END = "<!-- minutes -->", "<!-- end of minutes -->"
 BLOCK = re.compile(re.escape(START) + r".*?" + re.escape(END), re.DOTALL)
 TIME = re.compile(r"^\*\*Time\*\* .*$", re.MULTILINE)
 SECONDS = re.compile(r"\b(\d+) seconds to run")
+PROGRAM = re.compile(r"^```python$", re.MULTILINE)
 FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 
 
@@ -102,8 +103,9 @@ def _reading(block: Block, names: Sequence[str]) -> float:
         text = without_code(re.sub(r"<!--.*?-->", "", block.text, flags=re.DOTALL))
         formulas = FORMULA.findall(text)
         words = len(re.sub(r"\$[^$]+\$", "x", FORMULA.sub("", text)).split())
-        figures = bool(CAPTION.match(text))
-        return words / WORDS_A_MINUTE + (len(formulas) * SECONDS_A_FORMULA + figures * SECONDS_A_FIGURE) / 60
+        seconds = len(formulas) * SECONDS_A_FORMULA + bool(CAPTION.match(text)) * SECONDS_A_FIGURE
+        seconds += len(PROGRAM.findall(block.text)) * SECONDS_A_LISTING
+        return words / WORDS_A_MINUTE + seconds / 60
     if {"solution", "stub", "check"} & set(names):
         return 0.0  # the exercise's minutes hold them
     tree = parse_code(block.text)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -46,7 +48,6 @@ def compare(
     rtol: float = 1e-6,
     atol: float = 1e-9,
     label: str = "your result",
-    lenient: bool = False,
 ) -> Difference | None:
     """Return how ``got`` differs from ``expected``, or None if it agrees.
 
@@ -56,36 +57,39 @@ def compare(
         rtol: relative tolerance: numbers agree within ``atol + rtol * abs(expected)``.
         atol: absolute tolerance.
         label: what to call ``got`` in the message.
-        lenient: take a list for an array, and the other way round.
+
+    The right numbers are right in any container: a list, a tuple or an array, also one of shape (1,) for a number.
 
     Example:
         >>> compare((1.0, [2, 3]), (1.0, [2, 4])).message
-        'your result[1][1] is 3, off by 1'
+        'your result[1][1] is 3; 4 is expected'
         >>> compare(0.3, 0.1 + 0.2) is None
         True
+        >>> compare([[1, 2]], np.array([[1.0, 2.0]])) is None
+        True
     """
-    leaves = align(got, expected, label, lenient)
+    leaves = align(got, expected, label)
     if isinstance(leaves, Difference):
         return leaves
     return next((found for leaf in leaves if (found := leaf_difference(leaf, rtol, atol))), None)
 
 
-def align(got: Any, expected: Any, label: str, lenient: bool = False) -> list[Leaf] | Difference:
+def align(got: Any, expected: Any, label: str) -> list[Leaf] | Difference:
     """Cut both results into leaves, or say where their structure differs."""
     if isinstance(expected, Mapping):
-        return _align_mapping(got, expected, label, lenient)
+        return _align_mapping(got, expected, label)
     if isinstance(expected, list | tuple):
-        return _align_sequence(got, expected, label, lenient)
+        return _align_sequence(got, expected, label)
     if isinstance(expected, str):
         if not isinstance(got, str):
             return Difference("type", f"{label} is {type_text(got)}; a text (in quotes) is expected", label)
         return [Leaf(label, got, expected)]
     if is_numeric(expected):
-        return _align_numeric(got, expected, label, lenient)
+        return _align_numeric(got, expected, label)
     return [Leaf(label, got, expected)]
 
 
-def _align_mapping(got: Any, expected: Mapping[Any, Any], label: str, lenient: bool) -> list[Leaf] | Difference:
+def _align_mapping(got: Any, expected: Mapping[Any, Any], label: str) -> list[Leaf] | Difference:
     if not isinstance(got, Mapping):
         return Difference("type", f"{label} is {type_text(got)}; a dict with keys {_keys(expected)} is expected", label)
     missing = [key for key in expected if key not in got]
@@ -93,15 +97,11 @@ def _align_mapping(got: Any, expected: Mapping[Any, Any], label: str, lenient: b
     if missing or extra:
         parts = [f"lacks {_keys(missing)}"] * bool(missing) + [f"has {_keys(extra)} too many"] * bool(extra)
         return Difference("type", f"{label}, a dict, {' and '.join(parts)}", label)
-    return _join([align(got[key], expected[key], f"{label}[{key!r}]", lenient) for key in expected])
+    return _join([align(got[key], expected[key], f"{label}[{key!r}]") for key in expected])
 
 
-def _align_sequence(
-    got: Any, expected: list[Any] | tuple[Any, ...], label: str, lenient: bool
-) -> list[Leaf] | Difference:
-    # A list of plain numbers and a 1-D array are the same to a learner; a tuple of results and an array are not.
-    plain = all(is_numeric(item) and np.ndim(item) == 0 for item in expected)
-    if isinstance(got, np.ndarray) and got.ndim >= 1 and (plain or lenient):
+def _align_sequence(got: Any, expected: list[Any] | tuple[Any, ...], label: str) -> list[Leaf] | Difference:
+    if isinstance(got, range) or (isinstance(got, np.ndarray) and got.ndim >= 1):
         got = list(got)
     if not isinstance(got, list | tuple):
         wanted = f"{len(expected)} results (return a, b, …)" if isinstance(expected, tuple) else "a list"
@@ -109,22 +109,31 @@ def _align_sequence(
     if len(got) != len(expected):
         came = _count(len(got), "entry", "entries")
         return Difference("shape", f"{label} has {came}; {len(expected)} expected", label)
-    return _join([align(g, e, f"{label}[{i}]", lenient) for i, (g, e) in enumerate(zip(got, expected, strict=True))])
+    return _join([align(g, e, f"{label}[{i}]") for i, (g, e) in enumerate(zip(got, expected, strict=True))])
 
 
-def _align_numeric(got: Any, expected: Any, label: str, lenient: bool) -> list[Leaf] | Difference:
+def _align_numeric(got: Any, expected: Any, label: str) -> list[Leaf] | Difference:
     wanted = np.asarray(expected)
-    if not is_numeric(got) and not (lenient and isinstance(got, list | tuple)):
-        tip = ": wrap it in np.array(…)" if wanted.ndim and isinstance(got, list) else ""
-        noun = "an array" if wanted.ndim else KINDS[wanted.dtype.kind]
-        return Difference("type", f"{label} is {type_text(got)}; {noun} is expected{tip}", label)
+    noun = f"an array of shape {wanted.shape}" if wanted.ndim else KINDS[wanted.dtype.kind]
+    if not is_numeric(got) and not isinstance(got, list | tuple):
+        return Difference("type", f"{label} is {type_text(got)}; {noun} is expected", label)
     came = as_array(got)
     if came is None:
-        return Difference("type", f"{label} is {type_text(got)}, which holds something that is not a number", label)
+        what = _not_numbers(got)
+        return Difference("type", f"{label} is {type_text(got)}, {what}; {noun} is expected", label)
+    if wanted.ndim == 0 and came.size == 1:
+        came = came.reshape(())
     if KINDS[came.dtype.kind] != KINDS[wanted.dtype.kind]:
         what = f"{label} is {KINDS[came.dtype.kind]}" if came.ndim == 0 else f"{label} has dtype {came.dtype}"
         return Difference("type", f"{what}; {KINDS[wanted.dtype.kind]} is expected", label)
     return [Leaf(label, came, wanted)]
+
+
+def _not_numbers(got: Any) -> str:
+    """Say why a list or an array is no array of numbers."""
+    if isinstance(got, list | tuple) and all(as_array(item) is not None for item in got):
+        return "in which not all have one shape"
+    return "which holds something that is not a number"
 
 
 def leaf_difference(leaf: Leaf, rtol: float, atol: float) -> Difference | None:
@@ -158,11 +167,15 @@ def _how_far(got: np.ndarray, expected: np.ndarray, rtol: float, atol: float, la
         far = np.asarray(np.abs(np.asarray(got, dtype=complex) - expected))
     far = np.where(np.isnan(far), np.inf, far)
     if got.ndim == 0:
-        return f"{label} is {short(got)}, off by {number(float(far))}"
-    worst = np.unravel_index(int(np.argmax(far)), far.shape)
-    wrong = int(np.count_nonzero(~np.isclose(got, expected, rtol=rtol, atol=atol)))
-    where = f"{number(float(far[worst]))}, at index [{', '.join(str(int(i)) for i in worst)}]"
-    return f"{label} is {short(got)}: wrong in {_of(wrong, got)}, off by at most {where}"
+        came, due = told_apart(got.item(), expected.item())
+        return f"{label} is {came}; {due} is expected"
+    wrong = ~np.isclose(got, expected, *tolerances(got, expected, rtol, atol), equal_nan=True)
+    first = tuple(np.argwhere(wrong)[0])
+    came, due = told_apart(got[first].item(), expected[first].item())
+    how_many = f"wrong in {_of(int(np.count_nonzero(wrong)), got)}, first at index {_index(wrong)}"
+    off_most = f" (off by at most {number(float(np.max(far)))})" if np.count_nonzero(wrong) > 1 else ""
+    whole = f" is {short(got)}:" if got.size <= 8 else " is"
+    return f"{label}{whole} {how_many}: {came} where {due} is expected{off_most}"
 
 
 def close(got: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> bool:
@@ -171,13 +184,37 @@ def close(got: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> bo
         return False
     if "b" in (got.dtype.kind, expected.dtype.kind):
         return bool(np.array_equal(got, expected))
+    rtol, atol = tolerances(got, expected, rtol, atol)
     with np.errstate(all="ignore"):
         return bool(np.allclose(got, expected, rtol=rtol, atol=atol, equal_nan=True))
 
 
+def tolerances(got: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> tuple[float, float]:
+    """Return the tolerances: wider for single precision, which has some seven digits; none for counts."""
+    if expected.dtype.kind in "iu" and rtol <= 1e-5:
+        return 0.0, max(atol, 1e-6)
+    if got.dtype not in (np.float32, np.complex64):
+        return rtol, atol
+    finite = np.abs(expected[np.isfinite(expected)])
+    return max(rtol, 1e-5), max(atol, 3e-7 * float(np.max(finite, initial=0.0)))
+
+
+def told_apart(got: Any, expected: Any) -> tuple[str, str]:
+    """Return short texts of two numbers, with as many digits as it takes to see that they differ.
+
+    >>> told_apart(0.25, 0.5), told_apart(1.000001, 1.000002), told_apart(1.0, 1)
+    (('0.25', '0.5'), ('1.000001', '1.000002'), ('1', '1'))
+    """
+    if not all(isinstance(value, float) for value in (got, expected)):
+        return short(got), short(expected)
+    texts = ((f"{got + 0.0:.{digits}g}", f"{expected + 0.0:.{digits}g}") for digits in range(5, 18))
+    first = number(got), number(expected)
+    return first if first[0] != first[1] else next(((a, b) for a, b in texts if a != b), first)
+
+
 def is_numeric(value: Any) -> bool:
     """Tell whether ``value`` is a number or an array (also another library's)."""
-    return isinstance(value, int | float | complex | np.generic | np.ndarray) or (
+    return isinstance(value, int | float | complex | Fraction | Decimal | np.generic | np.ndarray) or (
         hasattr(value, "__array__") and not isinstance(value, type)
     )
 
@@ -185,7 +222,7 @@ def is_numeric(value: Any) -> bool:
 def as_array(value: Any) -> np.ndarray | None:
     """Return ``value`` as an array of numbers, or None if it is none."""
     try:
-        array = np.asarray(value)
+        array = np.asarray(float(value) if isinstance(value, Fraction | Decimal) else value)
     except Exception:  # ragged lists, a foreign __array__ that fails
         return None
     return array if array.dtype.kind in KINDS else None
@@ -204,6 +241,9 @@ def snapshot(value: Any) -> Any:
     """Copy arrays and containers, so that what a later call changes does not change an earlier result."""
     if isinstance(value, np.ndarray):
         return value.copy()
+    if hasattr(value, "__array__") and not isinstance(value, np.generic | type):  # another library's array
+        array = as_array(value)
+        return value if array is None else array.copy()
     if type(value) is list or type(value) is tuple:
         return type(value)(snapshot(item) for item in value)
     if type(value) is dict:
@@ -217,8 +257,12 @@ def normalised(text: str) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number in a fixed, short form: texts are compared between computers."""
-    return f"{value + 0.0:.4g}"
+    """Return a number in a fixed, short form: texts are compared between computers.
+
+    >>> number(1 / 3), number(17187.5), number(1e12)
+    ('0.3333', '17187.5', '1e+12')
+    """
+    return f"{value + 0.0:.8g}" if 1000 <= abs(value) < 1e8 else f"{value + 0.0:.4g}"
 
 
 def short(value: Any) -> str:

@@ -69,7 +69,9 @@ class Registry(Mapping[str, Item], Generic[Item]):
     def nearest(self, name: object) -> list[str]:
         """Return up to three names that resemble ``name``, the most similar first."""
         names = list(self)
-        text = str(name).strip().lower()
+        text = re.sub(r"^(\d)\.", r"0\1.", str(name).strip().lower())
+        if text in names:
+            return [text]
         near = difflib.get_close_matches(text, names, n=3, cutoff=0.5)
         # A right name with the wrong or no chapter number is the most common slip.
         same_ending = [known for known in names if known.partition(".")[2] == text.rpartition(".")[2]]

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchmarks import accuracy
+from nnopt_utils.course.ch07_tensorflow_keras import figures
 from nnopt_utils.course.ch07_tensorflow_keras.exercises import overhead_and_speed
 from nnopt_utils.course.ch07_tensorflow_keras.figures import WIDTHS, operations, step_milliseconds, time_per_step
 from nnopt_utils.networks import MLP
@@ -80,3 +81,44 @@ def test_the_chapter_quotes_the_benchmarks_networks():
     text = (ROOT / "nnopt_utils/course/ch07_tensorflow_keras/chapter.md").read_text(encoding="utf-8")
     for name, _, epochs, batch_size, n_seeds in accuracy.RUNS[:4]:
         assert f"| {name} | {epochs} | {batch_size} | {n_seeds} | " in text
+
+
+def test_an_epoch_ends_where_validation_stands():
+    shown = np.linspace(0.5, 0.9, 150)
+    ax = figures.accuracy_of_an_epoch(shown, np.full(51, 0.95), 0.96)
+    recent, whole, validation = ax.lines
+    assert list(recent.get_xdata()[[0, -1]]) == [100, 150] and list(whole.get_ydata()[[0, -1]]) == [50, 90]
+    assert (validation.get_xdata()[0], validation.get_ydata()[0]) == (150, 96)
+
+
+def test_differences_are_drawn_from_step_1_on():
+    losses, rival, same = np.ones(3), np.array([0.0, 1e-3, 2e-3]), np.zeros(3)
+    drawn = [line.get_ydata() for line in figures.losses_side_by_side(losses, rival, same).lines[:3]]
+    np.testing.assert_allclose(drawn, [losses, np.maximum(rival, 1e-9), np.full(3, 1e-9)])
+    runs = {"relu": (rival, np.array([0, 2, 0])), "tanh": (same, np.zeros(3, int))}
+    _, flips, _ = figures.differences_of_losses(runs).lines
+    assert list(flips.get_xdata()) == [2]
+
+
+def test_distances_have_a_dot_for_each_convention():
+    paper, keras, bound = figures.distances_to_keras({"SGD": [0.0, 0.1], "Adam": [1e-6, 2.0]}).lines
+    assert list(paper.get_xdata()) == [0.1, 2.0] and list(keras.get_xdata()) == [1e-8, 1e-6]
+    assert bound.get_xdata()[0] == 1e-4
+
+
+def test_a_ratio_above_one_is_keras_taking_longer():
+    grid = {(16, 32): (1.0, 4.0), (64, 32): (2.0, 6.0), (16, 512): (1.0, 1.0), (64, 512): (4.0, 2.0)}
+    small, large, _ = figures.keras_over_numpy(grid).lines
+    assert list(small.get_ydata()) == [4, 3] and list(large.get_ydata()) == [1, 0.5]
+
+
+def test_the_colour_of_a_confusion_matrix_counts_mistakes():
+    counts = np.array([[9, 1], [0, 8]])
+    ax = figures.confusion(counts)
+    np.testing.assert_array_equal(ax.images[0].get_array(), [[0, 1], [0, 0]])
+    assert sorted(text.get_text() for text in ax.texts) == ["1", "8", "9"]
+
+
+def test_lenets_loss_is_a_mean_of_200_steps():
+    (line, _) = figures.loss_of_lenet([2.0] * 400).lines
+    assert len(line.get_xdata()) == 201 and np.allclose(line.get_ydata(), 2.0)

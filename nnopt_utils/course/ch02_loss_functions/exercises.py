@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from nnopt_utils.course.exercises import Exercise, Mistake
@@ -51,12 +53,38 @@ def _clipped_log(logits: np.ndarray) -> np.ndarray:
     return np.log(np.clip(_softmax(logits), 1e-7, 1.0))
 
 
+def _shifted_by(which: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """The log-softmax with another shift than the largest logit: right until exp overflows, or all of it underflows."""
+
+    def answer(logits: np.ndarray) -> np.ndarray:
+        shifted = logits - which(logits)
+        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+    return answer
+
+
+def _row_mean(logits: np.ndarray) -> np.ndarray:
+    return logits.mean(axis=1, keepdims=True)
+
+
+# Exponentials overflow if what is subtracted is the mean (rows 1, 2), the median (1 to 3), the first or the last logit.
+_SPREAD = np.array(
+    [
+        [1000.0, -1000.0, 0.0, -1000.0, -1000.0],
+        [-1000.0, 1000.0, -999.0, -1000.0, -1000.0],
+        [0.0, 3.0, 2.0, 1.0, 800.0],
+        [900.0, 890.0, 880.0, 870.0, 100.0],
+    ]
+)
+
+
 def log_softmax_cases() -> list[tuple]:
     generator = np.random.default_rng(2)
     return [
         (np.array([[1.0, 2.0, 0.5], [-0.3, 0.1, 4.0]]),),
         (generator.normal(0.0, 3.0, size=(4, 5)),),
         (np.array([[0.0, 1000.0, 998.0], [-2000.0, -2001.0, -2500.0]]),),
+        (_SPREAD.copy(),),
     ]
 
 
@@ -112,7 +140,34 @@ def stable_cross_entropy_cases() -> list[tuple]:
     return [
         *cross_entropy_cases(),
         (np.array([[0.0, 800.0, 3.0], [1.0, 0.0, 2.0], [0.0, 3.0, 900.0]]), np.array([0, 1, 2])),
+        (_SPREAD.copy(), np.array([2, 1, 0, 2])),
     ]
+
+
+def _cross_entropy_shifted_by_the_mean(logits: np.ndarray, labels: np.ndarray) -> float:
+    return float(-_shifted_by(_row_mean)(logits)[np.arange(len(labels)), labels].mean())
+
+
+def _gradient_from(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return (probabilities - _one_hot(labels, probabilities.shape[1])) / len(labels)
+
+
+def _unshifted_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    exponentials = np.exp(logits)
+    return _gradient_from(exponentials / exponentials.sum(axis=1, keepdims=True), labels)
+
+
+def _gradient_shifted_by_the_mean(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    exponentials = np.exp(logits - _row_mean(logits))
+    return _gradient_from(exponentials / exponentials.sum(axis=1, keepdims=True), labels)
+
+
+def _only_the_right_class(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return cross_entropy_gradient(logits, labels) * _one_hot(labels, logits.shape[1])
+
+
+def _target_divided_by_n(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return _softmax(logits) - _one_hot(labels, logits.shape[1]) / len(labels)
 
 
 def _unstable_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -204,7 +259,8 @@ EXERCISES = [
         task="Predict the cross-entropy of a classifier that gives each of 1000 classes the same probability, to two "
         "decimals: replace None by your number.",
         reference=float(np.log(1000)),
-        rtol=2e-3,
+        rtol=0.0,
+        atol=0.005,  # two decimals
         mistakes=[
             Mistake("That is the logarithm to base 10. The loss uses the natural logarithm.", 3.0),
             Mistake(
@@ -229,9 +285,8 @@ EXERCISES = [
     ),
     Exercise(
         name="02.log_softmax",
-        task="Write stable_log_softmax(logits) for logits of shape (n, K): z minus the log-sum-exp of its row, finite "
-        "for every "
-        "finite logit.",
+        task="Write stable_log_softmax(logits) for logits of shape (n, K): z minus the log-sum-exp of its row, right "
+        "for logits of ±1000, too.",
         reference=log_softmax,
         cases=log_softmax_cases,
         mistakes=[
@@ -245,6 +300,39 @@ EXERCISES = [
                 "exp(1000) overflows, and the logarithm of finished probabilities would break on a 0 besides. Subtract "
                 "each row's largest logit first, and the log-sum-exp instead of dividing.",
                 _log_of_unshifted,
+            ),
+            Mistake(
+                "You subtracted each row's mean. A logit far above it, as in (1000, −1000, 0), still overflows: only "
+                "the largest leaves no exponential above 1.",
+                _shifted_by(_row_mean),
+            ),
+            Mistake(
+                "You subtracted each row's median. A logit far above it, as in (1000, −1000, 0), still overflows: only "
+                "the largest leaves no exponential above 1.",
+                _shifted_by(lambda logits: np.median(logits, axis=1, keepdims=True)),
+            ),
+            Mistake(
+                "You subtracted each row's last logit. Another far above it, as in (1000, −1000, 0), still overflows: "
+                "only the largest leaves no exponential above 1.",
+                _shifted_by(lambda logits: logits[:, -1:]),
+            ),
+            Mistake(
+                "You subtracted each row's first logit. Another far above it, as in (0, 3, 900), still overflows: only "
+                "the largest leaves no exponential above 1.",
+                _shifted_by(lambda logits: logits[:, :1]),
+            ),
+            Mistake(
+                "A small number was added inside the logarithm. It hides the infinity, and a probability that has "
+                "rounded to 0 stays lost: subtract the log-sum-exp from the logits instead.",
+                lambda logits: np.log(_softmax(logits) + 1e-7),
+            ),
+            Mistake(
+                "That is the logarithm to base 10. The loss uses the natural logarithm.",
+                lambda logits: log_softmax(logits) / np.log(10),
+            ),
+            Mistake(
+                "That is the logarithm to base 2. The loss uses the natural logarithm.",
+                lambda logits: log_softmax(logits) / np.log(2),
             ),
             Mistake(
                 "You took the logarithm of finished probabilities. One that has rounded to 0 is lost: subtract the "
@@ -304,6 +392,10 @@ EXERCISES = [
                 _clipped_cross_entropy,
             ),
             Mistake(
+                "You subtracted each row's mean, and a logit far above it still overflows. Subtract its largest.",
+                _cross_entropy_shifted_by_the_mean,
+            ),
+            Mistake(
                 "Indexing with [:, labels] takes those columns of every row, a matrix of (n, n). One entry a row is "
                 "wanted: [np.arange(n), labels].",
                 _all_classes,
@@ -349,7 +441,7 @@ EXERCISES = [
         task="Write cross_entropy_gradient(logits, labels): the gradient of the mean cross-entropy with respect to the "
         "logits, of their shape.",
         reference=cross_entropy_gradient,
-        cases=cross_entropy_cases,
+        cases=stable_cross_entropy_cases,
         mistakes=[
             Mistake(
                 "The sign is turned: this is the direction down. The gradient points up the loss, so it is "
@@ -360,6 +452,22 @@ EXERCISES = [
             Mistake(
                 "The 1/n of the mean is missing. With a sum the step would grow with the batch.",
                 lambda logits, labels: len(labels) * cross_entropy_gradient(logits, labels),
+            ),
+            Mistake(
+                "exp(800) overflows, and the quotient is not a number. Subtract each row's largest logit first.",
+                _unshifted_gradient,
+            ),
+            Mistake(
+                "You subtracted each row's mean, and a logit far above it still overflows. Subtract its largest.",
+                _gradient_shifted_by_the_mean,
+            ),
+            Mistake(
+                "Only the right class has its entry. The probabilities of the others move too: p is their gradient.",
+                _only_the_right_class,
+            ),
+            Mistake(
+                "Only the target was divided by n. Both belong to the mean: (p − y)/n.",
+                _target_divided_by_n,
             ),
             Mistake(
                 "You also divided by the number of classes. The loss is a mean over the samples only.",

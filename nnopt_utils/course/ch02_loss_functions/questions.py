@@ -22,7 +22,7 @@ QUESTIONS = [
     ),
     Question(
         name="02.2",
-        text="A classifier with 10 classes starts training with a cross-entropy of 2.30. What does that tell you?",
+        text="A new classifier with 10 classes starts training with a cross-entropy of 2.30. What is likely?",
         options={
             "a": (
                 "It gives all classes about equal probability",
@@ -53,7 +53,7 @@ QUESTIONS = [
                 "The shapes fit and every number is legal: nothing complains.",
             ),
             "c": (
-                "Training suffers: with 10 classes the loss stays above 1.46",
+                "No error, but with 10 classes the loss stays above 1.46",
                 "Even the perfect answer (1, 0, …, 0) becomes e/(e + 9) = 0.23, and −ln 0.23 = 1.46.",
             ),
         },
@@ -83,23 +83,22 @@ QUESTIONS = [
     ),
     Question(
         name="02.5",
-        text="Two trained ReLU networks. Along a random direction of length 1 the loss of A rises much faster "
-        "than that of B. What follows?",
+        text="Our penalty is (λ/2)‖W‖² with λ = 0.02. Keras's L2(c) adds c‖W‖². Which of its regularizers is the same "
+        "penalty?",
         options={
             "a": (
-                "Nothing yet: rescaled layers change the slice, not the function",
-                "One layer scaled up and the next down is the same network, and another slice. First scale each "
-                "direction to the weights it moves (filter normalisation), then compare.",
+                "L2(0.02): the strength is one number in both",
+                "It would add 0.02‖W‖² where ours adds 0.01‖W‖²: twice the penalty, and twice its gradient.",
             ),
             "b": (
-                "A will do worse on new data: sharp minima generalise badly",
-                "The same network can be written with any sharpness along such a slice.",
+                "L2(0.04): Keras has no ½, so double it",
+                "Without the ½ the same number already counts twice. Doubled, it would be four times ours.",
             ),
             "c": (
-                "A is not at a minimum, or its loss would not rise so much faster",
-                "A rise on all sides is what a minimum looks like.",
+                "L2(0.01): c takes the place of λ/2",
+                "0.02/2 = 0.01. The gradient of both is 0.02 W.",
             ),
         },
-        answer="a",
+        answer="c",
     ),
 ]

@@ -23,6 +23,7 @@ def split_cases() -> list[tuple]:
         (generator.normal(size=(10, 3)), np.arange(10), 0.3),
         (generator.normal(size=(7, 2)), generator.integers(5, size=7), 0.25),
         (generator.normal(size=(12, 4)), np.arange(12) // 4, 0.5),
+        (generator.normal(size=(7, 2)), np.arange(7), 0.2),  # 5.6 rows: rounded down they are 5, to the nearest 6
     ]
 
 
@@ -43,6 +44,11 @@ def _other_order(x: np.ndarray, y: np.ndarray, share: float) -> tuple[np.ndarray
 
 def _rounded_up(x: np.ndarray, y: np.ndarray, share: float) -> tuple[np.ndarray, ...]:
     first = math.ceil(len(x) * (1 - share))
+    return x[:first], y[:first], x[first:], y[first:]
+
+
+def _rounded(x: np.ndarray, y: np.ndarray, share: float) -> tuple[np.ndarray, ...]:
+    first = round(len(x) * (1 - share))
     return x[:first], y[:first], x[first:], y[first:]
 
 
@@ -94,26 +100,24 @@ def _wrong_speed(speed: Callable[[Pair, Pair, float], float]) -> Callable[[Pair,
     return answer
 
 
-# -- 07.keras_rmsprop_step -------------------------------------------------------------------------------------------
-
-Step = tuple[np.ndarray, np.ndarray]
+# -- 07.prepare ------------------------------------------------------------------------------------------------------
 
 
-def keras_rmsprop_step(
-    theta: np.ndarray, gradient: np.ndarray, v: np.ndarray, learning_rate: float, rho: float, epsilon: float
-) -> Step:
-    v = rho * v + (1 - rho) * gradient**2
-    return theta - learning_rate * gradient / np.sqrt(v + epsilon), v
+def prepare(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1).astype(np.float32) / 255
 
 
-def rmsprop_cases() -> list[tuple]:
-    generator = np.random.default_rng(8)
-    theta, gradient = generator.normal(size=(2, 5))
-    scales = np.array([1e-4, 1e-2, 1.0, 3.0, 1e-3])
-    return [
-        (np.array([1.0, -2.0]), np.array([0.5, -0.001]), np.zeros(2), 0.1, 0.9, 1e-7),
-        (theta, gradient * scales, generator.uniform(size=5) * scales**2, 0.01, 0.99, 1e-3),
-    ]
+def image_cases() -> list[tuple]:
+    generator = np.random.default_rng(10)
+    corner = np.zeros((1, 28, 28), np.uint8)
+    corner[0, 0, :4] = [0, 51, 255, 254]
+    corner[0, 1, 0] = 102
+    return [(corner,), (generator.integers(200, size=(3, 28, 28), dtype=np.uint8),)]
+
+
+def _sums_to_one(images: np.ndarray) -> np.ndarray:
+    rows = images.reshape(len(images), -1).astype(np.float32)
+    return rows / rows.sum(axis=1, keepdims=True)
 
 
 # -- 07.confusion_matrix ---------------------------------------------------------------------------------------------
@@ -164,6 +168,11 @@ EXERCISES = [
             Mistake("That is one epoch. Every epoch goes through all images.", 1_719),
             Mistake("The last, smaller batch of each epoch makes a step, too: fit leaves nothing out.", 17_180),
             Mistake("Batches do not reach over the end of an epoch: round up within one epoch, then multiply.", 17_188),
+            Mistake(
+                "There is no part of a step: the last, smaller batch of an epoch makes a whole one.",
+                lambda answer: answer in (17_187.5, 1_718.75),
+                example=17_187.5,
+            ),
             Mistake("A step takes a whole batch, not one image.", 550_000),
             Mistake(
                 "With 60,000 images it would be so. 5,000 of them are the validation set.",
@@ -193,6 +202,11 @@ EXERCISES = [
             ),
             Mistake("The four arrays come in another order: x_train, y_train, x_val, y_val.", _other_order),
             Mistake("You rounded the training rows up: 7 rows with a share of 0.25 leave 5, not 6.", _rounded_up),
+            Mistake(
+                "You rounded the training rows to the nearest number: of 7 rows with a share of 0.2, 5.6 would remain, "
+                "and Keras takes 5.",
+                _rounded,
+            ),
             Mistake("The share is that of the validation set. You gave it to the training set.", _share_for_training),
             Mistake(
                 "The validation rows are still in the training set: what was trained on cannot judge.", _overlapping
@@ -284,55 +298,47 @@ EXERCISES = [
         ],
     ),
     Exercise(
-        name="07.keras_rmsprop_step",
+        name="07.prepare",
         task=(
-            "Write keras_rmsprop_step(theta, gradient, v, learning_rate, rho, epsilon) as Keras has it: v averages the "
-            "squares, and epsilon is added to v under the root. Return theta and v."
+            "Write prepare(images): bytes of shape (n, 28, 28) become one row an image, pixels in their stored order, "
+            "from 0 to 1, float32."
         ),
-        reference=keras_rmsprop_step,
-        cases=rmsprop_cases,
+        reference=prepare,
+        cases=image_cases,
         mistakes=[
             Mistake(
-                "Your epsilon stands beside the root, as in PyTorch. In Keras it is under the root: where gradients "
-                "are small, that is another step.",
-                lambda theta, g, v, rate, rho, epsilon: (
-                    theta - rate * g / (np.sqrt(rho * v + (1 - rho) * g**2) + epsilon),
-                    rho * v + (1 - rho) * g**2,
-                ),
+                "The pixels are still 0 to 255. The first layer's inputs are then 255 times too large: divide by 255.",
+                lambda images: images.reshape(len(images), -1).astype(np.float32),
             ),
             Mistake(
-                "The root is missing: a step would then grow when gradients shrink.",
-                lambda theta, g, v, rate, rho, epsilon: (
-                    theta - rate * g / (rho * v + (1 - rho) * g**2 + epsilon),
-                    rho * v + (1 - rho) * g**2,
-                ),
+                "You divided by 256. The largest byte is 255: white is to become 1.",
+                lambda images: images.reshape(len(images), -1).astype(np.float32) / 256,
             ),
             Mistake(
-                "You divided by the old v. It is updated first, so that the present gradient is in it.",
-                lambda theta, g, v, rate, rho, epsilon: (
-                    theta - rate * g / np.sqrt(v + epsilon),
-                    rho * v + (1 - rho) * g**2,
-                ),
+                "// divides whole numbers and drops the rest: nothing but 0 and 1 is left. Divide with /.",
+                lambda images: (images.reshape(len(images), -1) // 255).astype(np.float32),
             ),
             Mistake(
-                "rho and 1 − rho are exchanged: v keeps the share rho of what it was.",
-                lambda theta, g, v, rate, rho, epsilon: keras_rmsprop_step(theta, g, v, rate, 1 - rho, epsilon),
+                "The pixels of a row come column by column. Images are stored row by row: reshape(len(images), -1).",
+                lambda images: images.transpose(0, 2, 1).reshape(len(images), -1).astype(np.float32) / 255,
             ),
             Mistake(
-                "v averages the gradients. It has to average their squares.",
-                lambda theta, g, v, rate, rho, epsilon: (
-                    theta - rate * g / np.sqrt(np.abs(rho * v + (1 - rho) * g) + epsilon),
-                    rho * v + (1 - rho) * g,
-                ),
+                "Each image is still a square. The layer wants 784 numbers in a row: reshape(len(images), -1).",
+                lambda images: images.astype(np.float32) / 255,
             ),
             Mistake(
-                "You sum the squares for ever: that is Adagrad. RMSprop forgets, by the factor rho a step.",
-                lambda theta, g, v, rate, rho, epsilon: (theta - rate * g / np.sqrt(v + g**2 + epsilon), v + g**2),
+                "All images became one row. Keep the first axis: reshape(len(images), -1).",
+                lambda images: images.reshape(-1).astype(np.float32) / 255,
             ),
             Mistake(
-                "You went uphill: subtract the step.",
-                lambda theta, g, v, rate, rho, epsilon: keras_rmsprop_step(theta, g, v, -rate, rho, epsilon),
+                "Pixels and images are exchanged: a row is an image.",
+                lambda images: images.reshape(len(images), -1).astype(np.float32).T / 255,
             ),
+            Mistake(
+                "You divided each image by its largest pixel. All images are divided by the same 255.",
+                lambda images: images.reshape(len(images), -1).astype(np.float32) / images.max(axis=(1, 2))[:, None],
+            ),
+            Mistake("You divided each image by the sum of its pixels. Divide by 255.", _sums_to_one),
         ],
     ),
     Exercise(

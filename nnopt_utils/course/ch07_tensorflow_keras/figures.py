@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nnopt_utils.plotting import COLOURS
+from nnopt_utils.plotting import COLOURS, new_figure
 from nnopt_utils.plotting.style import drop_minor_ticks, steady_figure
 
 # What a step costs us on one core, roughly; the chapter measures its own.
 OUR_OVERHEAD = 0.1  # milliseconds a step for Python, NumPy's calls and everything else that does not grow
 OUR_UPDATE = 3.0  # nanoseconds a parameter for Adam's step
 OUR_SPEED = 100.0  # operations a nanosecond (10⁹ a second) in matrix products
+NAMES = {"relu": "ReLU"}
 WIDTHS = np.unique(np.geomspace(4, 4096, 241).round().astype(int))
 
 
@@ -79,3 +82,102 @@ def time_per_step(
         ax.set_title(f"batch {batch_size}: NumPy is ahead at every width shown")
     ax.legend(loc="upper left")
     return figure
+
+
+def accuracy_of_an_epoch(shown: np.ndarray, recent: np.ndarray, validation: float) -> Axes:
+    """Accuracy over an epoch's steps: as fit shows it, of the last 100 batches, and on the validation set."""
+    steps = len(shown)
+    _, ax = new_figure(width=7.0, height=3.6)
+    first = steps - len(recent) + 1
+    ax.plot(np.arange(first, steps + 1), 100 * recent, color=COLOURS["sky"], label="the last 100 batches")
+    ax.plot(np.arange(1, steps + 1), 100 * shown, color=COLOURS["blue"], label="what fit shows")
+    ax.plot(steps, 100 * validation, "s", color=COLOURS["vermillion"], label="validation, at the end")
+    ax.set(xlabel="step of the first epoch", ylabel="accuracy, %", ylim=(60, 100))
+    ax.legend(loc="lower right")
+    return ax
+
+
+def losses_side_by_side(losses: np.ndarray, rival: np.ndarray, same: np.ndarray) -> Axes:
+    """The loss of each step, and how far two implementations lie apart, with a rival formula and with the same."""
+    _, ax = new_figure(width=8.5, height=3.8)
+    for values, colour, label in (
+        (losses, "black", "loss (both)"),
+        (rival, "vermillion", "difference, the paper's Adam"),
+        (same, "blue", "difference, Keras's Adam"),
+    ):
+        steps = np.arange(1, len(values) + 1)
+        ax.semilogy(steps, np.maximum(values, 1e-9), color=COLOURS[colour], label=label)
+    ax.axhline(1e-4, color="black", linestyle=":")
+    ax.set(xlabel="step", ylabel="loss, or difference of losses", ylim=(5e-10, 5))
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return ax
+
+
+def differences_of_losses(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Axes:
+    """Differences of two programs' losses, step by step; ticks where a unit is on in one and off in the other."""
+    _, ax = new_figure(width=7.5, height=3.6)
+    for (activation, (apart, flips)), colour in zip(runs.items(), ("orange", "blue"), strict=True):
+        steps = np.arange(1, len(apart) + 1)
+        ax.semilogy(
+            steps, np.maximum(apart, 1e-9), color=COLOURS[colour], label={"relu": "ReLU"}.get(activation, activation)
+        )
+        if activation == "relu":
+            where = steps[flips > 0]
+            ax.plot(where, np.full(len(where), 1.5e-9), "|", color="black", label="on in one, off in the other")
+    ax.set(xlabel="step", ylabel="difference of the losses", ylim=(5e-10, 1))
+    ax.legend(loc="upper left")
+    return ax
+
+
+def distances_to_keras(parity: Mapping[str, list[float]]) -> Axes:
+    """How far each optimizer ends from Keras's, in the conventions "keras" (first) and "paper"; dotted: the bound."""
+    _, ax = new_figure(width=7.5, height=4.6)
+    places = np.arange(len(parity))
+    for column, colour, marker, size, label in ((1, "orange", "D", 9, '"paper"'), (0, "blue", "o", 5, '"keras"')):
+        values = np.maximum([pair[column] for pair in parity.values()], 1e-8)
+        ax.semilogx(values, places, marker, color=COLOURS[colour], markersize=size, label=f"our convention {label}")
+    ax.axvline(1e-4, color="black", linestyle=":")
+    ax.set(yticks=places, yticklabels=parity, xlabel="distance to Keras's after 60 steps", xlim=(5e-9, 100))
+    ax.invert_yaxis()
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    return ax
+
+
+def keras_over_numpy(grid: Mapping[tuple[int, int], tuple[float, float]]) -> Axes:
+    """Keras's time over NumPy's against the width, for each batch size; `grid` has (width, batch): (ours, Keras's)."""
+    widths = sorted({width for width, _ in grid})
+    _, ax = new_figure(width=6.5, height=3.8)
+    for batch_size, colour, marker in zip(sorted({b for _, b in grid}), ("blue", "orange"), ("o", "s"), strict=True):
+        ratios = [grid[width, batch_size][1] / grid[width, batch_size][0] for width in widths]
+        ax.loglog(widths, ratios, marker=marker, color=COLOURS[colour], label=f"batch {batch_size}")
+    ax.axhline(1, color="black", linestyle=":")
+    ax.set_xticks(widths, [str(width) for width in widths])
+    ax.set_yticks([0.5, 1, 2, 5, 10], ["0.5", "1", "2", "5", "10"])
+    ax.minorticks_off()
+    ax.set(xlabel="width of the two hidden layers", ylabel="time of Keras / time of NumPy")
+    ax.legend()
+    return ax
+
+
+def confusion(counts: np.ndarray) -> Axes:
+    """A confusion matrix: counts in the fields, colour for the mistakes alone, the diagonal in grey."""
+    mistakes = counts - np.diag(np.diag(counts))
+    _, ax = new_figure(width=5.4, height=4.8)
+    ax.imshow(mistakes, cmap="Blues", vmax=1.4 * mistakes.max())
+    for true, said in np.ndindex(counts.shape):
+        if counts[true, said]:
+            colour = "0.6" if true == said else "black"
+            ax.text(said, true, counts[true, said], ha="center", va="center", color=colour, fontsize=9)
+    ax.set(xlabel="the network says", ylabel="it is", xticks=range(len(counts)), yticks=range(len(counts)))
+    ax.grid(False)
+    return ax
+
+
+def loss_of_lenet(step_losses: list[float]) -> Axes:
+    """The mean loss of 200 steps over 12 epochs of 938 steps; dotted: where the rate falls."""
+    smooth = np.convolve(step_losses, np.ones(200) / 200, "valid")
+    _, ax = new_figure(width=7.0, height=3.6)
+    ax.semilogy(np.arange(200, len(step_losses) + 1) / 938, smooth, color=COLOURS["blue"])
+    ax.axvline(6, color="black", linestyle=":")
+    ax.set(xlabel="epochs", ylabel="loss with penalty, mean of 200 steps", xticks=range(0, 13, 2))
+    return ax

@@ -48,16 +48,16 @@ QUESTIONS = [
         options={
             "a": (
                 "That both implementations are right: two cannot be wrong alike",
-                "Both could share a mistake. It shows that they compute the same, which is not the same.",
+                "Both could share a mistake. That they compute the same does not say that it is right.",
             ),
             "b": (
                 "That they stay within 1e-6 of each other for ten epochs",
-                "Differences of rounding grow. After some epochs the two are different networks, equally good.",
+                "Differences of rounding grow. After some epochs the two are different networks.",
             ),
             "c": (
                 "That both compute the same formulas, up to rounding",
                 "Those of forward pass, loss, gradient and optimizer. Another ε in Adam alone is seen within a few "
-                "steps: Figure 07.3.",
+                "steps: Figure 07.2.",
             ),
         },
         answer="c",

@@ -150,7 +150,8 @@ def warmup_cosine(step: int, learning_rate: float, warmup_steps: int, steps: int
 
 
 def _all_rates(schedule, learning_rate, warmup_steps, steps):
-    return np.array([float(schedule(step, learning_rate, warmup_steps, steps)) for step in range(steps + 4)])
+    rates = [schedule(step, learning_rate, warmup_steps, steps) for step in range(steps + 4)]
+    return None if rates[0] is None else np.array([np.squeeze(rate) for rate in rates])
 
 
 def _first_wrong_step(got, expected):
@@ -274,6 +275,9 @@ def _decades_cases():
         # A gap: the second good stretch, at the left, is not connected with the best.
         (halves, np.array([0.949, 0.93, 0.945, 0.951, 0.9525, 0.948, 0.9429, 0.10]), 0.01),
         (halves, np.array([0.2, 0.5, 0.96, 0.957, 0.9505, 0.91, 0.90, 0.85]), 0.005),
+        # Just good enough still counts (quarters are exact), and a stretch may reach the first rate or the last.
+        (tenths, np.array([0.75, 1.0, 0.75, 0.5, 0.75]), 0.25),
+        (tenths, np.array([0.5, 0.75, 0.5, 1.0, 0.75]), 0.25),
     ]
 
 

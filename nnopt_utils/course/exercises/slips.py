@@ -48,8 +48,7 @@ class Part:
 
     def agrees(self, transform: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]) -> bool:
         """Tell whether ``transform(got, expected)`` makes a pair of equal arrays in every case."""
-        with np.errstate(all="ignore"):
-            pairs = [transform(g, e) for g, e in zip(self.got, self.expected, strict=True)]
+        pairs = [transform(g, e) for g, e in zip(self.got, self.expected, strict=True)]
         return all(pair is not None and close(pair[0], pair[1], self.rtol, self.atol) for pair in pairs)
 
     @property
@@ -63,7 +62,8 @@ def diagnose(part: Part) -> Slip | None:
         return None
     detectors = SHAPE_DETECTORS if not part.same_shapes else VALUE_DETECTORS
     for detect in detectors:
-        sentence = detect(part)
+        with np.errstate(all="ignore"):
+            sentence = detect(part)
         if sentence:
             return Slip(detect.__name__, sentence[0].upper() + sentence[1:])
     return None
@@ -71,7 +71,7 @@ def diagnose(part: Part) -> Slip | None:
 
 def transposed(part: Part) -> str | None:
     if any(g.ndim == 2 for g in part.got) and part.agrees(lambda g, e: (g.T, e)):
-        return f"{part.label} is transposed: rows and columns are swapped (in this course rows are samples)."
+        return f"{part.label} is transposed: rows and columns are swapped."
     return None
 
 
@@ -92,6 +92,12 @@ def broadcast(part: Part) -> str | None:
 def other_shape(part: Part) -> str | None:
     if part.agrees(lambda g, e: (g.ravel(), e.ravel()) if g.size == e.size else None):
         got, expected = next((g, e) for g, e in zip(part.got, part.expected, strict=True) if g.shape != e.shape)
+        if got.ndim == expected.ndim == 2 and 1 not in expected.shape:
+            # The same numbers one after the other, but a row is no longer what it was.
+            return (
+                f"{part.label} has shape {got.shape}, filled row by row; shape {expected.shape} is expected, and then "
+                "other numbers stand in a row."
+            )
         return f"{part.label} holds the right numbers in shape {got.shape}; shape {expected.shape} is expected."
     return None
 
@@ -110,18 +116,21 @@ def not_finite(part: Part) -> str | None:
         if np.all(np.isfinite(got)) or not np.all(np.isfinite(expected)):
             continue
         bad = ~np.isfinite(got)
-        what = "NaN (not a number)" if np.isnan(got[bad][0]) else "infinite"
+        nan = np.isnan(got[bad][0])
+        what = "NaN (not a number)" if nan else "infinite"
         where = ""
         if got.ndim:
             index = [int(i) for i in np.argwhere(bad)[0]]
             where = f" in {int(bad.sum())} of {got.size} entries, first at index {index}"
-        causes = "an overflow of exp, log of 0, 0 / 0, or the root of a negative number"
+        undefined = "0 / 0, ∞ − ∞ (after an overflow of exp), or the root or logarithm of a negative number"
+        causes = undefined if nan else "a division by 0, the logarithm of 0, or exp of a large number"
         return f"{part.label} is {what}{where}. Look for {causes}."
     return None
 
 
 def zero(part: Part) -> str | None:
-    if part.agrees(lambda g, e: (g, np.zeros_like(g))):
+    # A tiny number is not zero: a speed upside down is.
+    if all(not np.any(g) for g in part.got):
         return f"{part.label} is zero everywhere, which is not expected."
     return None
 
@@ -152,7 +161,8 @@ def constant_factor(part: Part) -> str | None:
     if np.count_nonzero(expected) < 2 or not np.all(np.isfinite(expected)):
         return None
     factor = float(got @ expected / (expected @ expected))
-    if factor == 0 or not math.isfinite(factor) or not part.agrees(lambda g, e: (g, e * factor)):
+    # An extreme factor is none: within the absolute tolerance, all tiny numbers agree.
+    if not 1e-6 < abs(factor) < 1e6 or not part.agrees(lambda g, e: (g, e * factor)):
         return None
     return f"{part.label} is off by a constant factor: it is {factor_text(factor)} times what is expected."
 
@@ -174,6 +184,12 @@ def squared(part: Part) -> str | None:
     return None
 
 
+def reciprocal(part: Part) -> str | None:
+    if all(np.all(g != 0) for g in part.got) and part.agrees(lambda g, e: (1 / g, e)):
+        return f"{part.label} is upside down: it is 1 divided by what is expected."
+    return None
+
+
 def reversed_order(part: Part) -> str | None:
     if all(g.ndim for g in part.got) and part.agrees(lambda g, e: (g[::-1], e)):
         return f"{part.label} has the right entries in the opposite order."
@@ -184,6 +200,8 @@ def whole_numbers(part: Part) -> str | None:
     expects_fractions = any(np.any(e != np.round(e)) for e in part.expected)
     if not expects_fractions or not all(g.dtype.kind in "iu" for g in part.got):
         return None
+    if not any(part.agrees(lambda g, e, cut=cut: (g, cut(e))) for cut in (np.trunc, np.floor, np.round)):  # type: ignore[misc]
+        return None
     causes = "np.zeros_like of integers, int() and // cut off the digits"
     return f"{part.label} holds whole numbers where real ones are expected: {causes}."
 
@@ -192,6 +210,8 @@ def low_precision(part: Part) -> str | None:
     single = any(g.dtype in (np.float16, np.float32) for g in part.got)
     if single and close_enough(part, 1e-2 if any(g.dtype == np.float16 for g in part.got) else 1e-4):
         return f"{part.label} is right but for rounding: it has dtype {part.got[0].dtype}. Calculate in float64."
+    if close_enough(part, 1e-5):
+        return f"{part.label} is right to five digits: was something rounded, or calculated in float32?"
     return None
 
 
@@ -218,8 +238,9 @@ VALUE_DETECTORS: tuple[Detector, ...] = (
     not_finite,
     transposed,
     zero,
-    low_precision,
     opposite_sign,
+    low_precision,
+    reciprocal,
     length_factor,
     constant_factor,
     constant_offset,

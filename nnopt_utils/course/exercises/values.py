@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from nnopt_utils.course.exercises.exercise import (
     same,
 )
 from nnopt_utils.course.exercises.slips import Slip
+
+ASKS_FOR_A_SHARE = re.compile(r"percent|%|\bshare|accurac|probabilit|fraction", re.IGNORECASE)
 
 
 def examine_value(exercise: Exercise, answer: Any, expected: list[Outcome]) -> Verdict:
@@ -66,10 +69,12 @@ def _value_slip(exercise: Exercise, got: Any, expected: Any, difference: Differe
     if isinstance(expected, str) and isinstance(got, str):
         return _text_slip(exercise, got, expected)
     if difference.kind != "value":
+        if not isinstance(expected, dict | list | tuple | np.ndarray) and isinstance(got, list | tuple | np.ndarray):
+            return Slip("another_type", f"One number is expected, and {type_text(got)} came.")
         tip = " Give the number without quotes." if isinstance(got, str) else ""
         return Slip("another_type", f"{difference.message[0].upper()}{difference.message[1:]}.{tip}")
     if np.ndim(expected) == 0 and isinstance(expected, int | float | np.number) and not isinstance(got, complex):
-        return _number_slip(float(got), float(expected))
+        return _number_slip(exercise, float(np.asarray(got).item()), float(expected))
     return _list_slip(exercise, got, expected)
 
 
@@ -80,19 +85,20 @@ def _text_slip(exercise: Exercise, got: str, expected: str) -> Slip:
     return Slip("another_choice", f"It is not {short(got)}. Think again about the task: {exercise.task}")
 
 
-def _number_slip(got: float, expected: float) -> Slip:
+def _number_slip(exercise: Exercise, got: float, expected: float) -> Slip:
     if not np.isfinite(got):
         return Slip("not_finite", f"Your answer is {short(got)}; a finite number is expected.")
-    if got == -expected:
+    if compare(-got, expected, rtol=exercise.rtol, atol=exercise.atol) is None:
         return Slip("opposite_sign", "Your answer has the opposite sign.")
     for factor in (100.0, 0.01):
-        if np.isclose(got, expected * factor, rtol=1e-6, atol=0.0):
+        if ASKS_FOR_A_SHARE.search(exercise.task) and np.isclose(got, expected * factor, rtol=1e-6, atol=0.0):
             size = "large" if factor > 1 else "small"
             return Slip("percent", f"Your answer is 100 times too {size}: percent, or a fraction of 1?")
     side = "large" if got > expected else "small"
     if np.isclose(got, expected, rtol=0.05, atol=0.0):
-        text = f"{short(got)} is close, within 5 %, but too {side}: give it more exactly."
-        return Slip("not_exact", text)
+        # A count is not rounded: something small is left out or counted twice.
+        text = "which things are counted, and how often?" if expected.is_integer() else "give it more exactly."
+        return Slip("not_exact", f"{short(got)} is close, within 5 %, but too {side}: {text}")
     return Slip(f"too_{side}", f"{short(got)} is too {side}.")
 
 
@@ -101,6 +107,6 @@ def _list_slip(exercise: Exercise, got: Any, expected: Any) -> Slip:
         return Slip("another_choice", f"It is not {short(got)}. Think again about the task: {exercise.task}")
     keys = list(expected) if isinstance(expected, dict) else list(range(len(expected)))
     rtol, atol = exercise.rtol, exercise.atol
-    wrong = [key for key in keys if compare(got[key], expected[key], rtol=rtol, atol=atol, lenient=True)]
+    wrong = [key for key in keys if compare(got[key], expected[key], rtol=rtol, atol=atol)]
     text = f"{len(keys) - len(wrong)} of {len(keys)} entries are right; first look at [{wrong[0]!r}]."
     return Slip("some_entries", text)
