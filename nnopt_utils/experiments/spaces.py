@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils._validation import as_generator, check_integer, check_number, describe
+from nnopt_utils._validation import as_generator, check_integer, check_number, check_positive, describe
 from nnopt_utils.experiments.identity import identify
 from nnopt_utils.optimizers import Optimizer
 
@@ -149,8 +149,9 @@ class Space:
         settings: the list of settings.
 
     Raises:
-        TypeError, ValueError: unknown arguments of the optimizer (with the nearest ones), empty or repeated values,
-            a range without ``sample``, more draws than there are combinations.
+        TypeError, ValueError: unknown arguments of the optimizer (with the nearest ones), values that the optimizer
+            refuses each by itself (a rate of −0.1), empty or repeated values, a range without ``sample``, more draws
+            than there are combinations.
 
     Example:
         >>> from nnopt_utils.optimizers import SGD
@@ -185,6 +186,7 @@ class Space:
         self.values = values
         options = {name: _options(name, value) for name, value in values.items()}
         chosen = _grid(options) if sample is None else _draws(options, check_integer("sample", sample, low=1), seed)
+        _check_values(factory, chosen)
         searched = tuple(name for name, option in options.items() if isinstance(option, Range) or len(option) > 1)
         self.settings = [self._setting(values, searched) for values in chosen]
         _check_distinct(self.settings)
@@ -282,3 +284,15 @@ def _check_names(factory: Callable[..., Any], values: Mapping[str, Any]) -> None
             near = difflib.get_close_matches(name, parameters, n=2)
             hint = f" (did you mean {' or '.join(near)}?)" if near else ""
             raise TypeError(f"{name}: got {describe(values[name])}; {factory.__name__} has no such argument{hint}")
+
+
+def _check_values(factory: Callable[..., Any], settings: list[dict[str, Any]]) -> None:
+    """Refuse at once what an optimizer would refuse in each run; what only goes wrong together is a failed run."""
+    if not (isinstance(factory, type) and issubclass(factory, Optimizer)):
+        return
+    for values in settings:
+        for name in values.keys() & factory.declared.keys():
+            value = values[name]
+            if name == "learning_rate" and value is not None and not callable(value):
+                check_positive(name, value)
+            factory.declared[name].checked(name, value, str(values.get("convention", "paper")))

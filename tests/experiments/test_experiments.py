@@ -72,11 +72,13 @@ def timeless(results) -> list[dict]:
 
 
 class Explosive(SGD):
-    """Diverges when its rate is 1 or more; fails in its first step when it is 0.5."""
+    """Diverges when its rate is 1 or more; fails in its first step when it is 0.5 or 0.6."""
 
     def update(self, theta, gradient, *slots):
         if self.learning_rate == 0.5:
             raise RuntimeError("this rule does not work")
+        if self.learning_rate == 0.6:
+            raise ValueError("learning_rate: this one least of all")
         super().update(theta, gradient, *slots)
         if self.learning_rate >= 1:
             theta *= 1e6
@@ -163,6 +165,11 @@ def test_a_schedule_is_built_from_the_rate():
         (lambda: Space(SGD, learning_rat=0.1), TypeError, "SGD has no such argument .did you mean learning_rate"),
         (lambda: Space(SGD, weight_deca=0.1), TypeError, "did you mean weight_decay"),
         (lambda: Space(SGD, learning_rate=[]), ValueError, r"learning_rate: got \[\]; expected at least one value"),
+        (lambda: Space(SGD, learning_rate=["fast"]), TypeError, "learning_rate: got 'fast'; expected a finite number > 0"),
+        (lambda: Space(SGD, learning_rate=-0.1), ValueError, "learning_rate: got -0.1; expected a finite number > 0"),
+        (lambda: Space(SGD, learning_rate=[0.1, 0.0]), ValueError, "learning_rate: got 0.0; expected a finite number"),
+        (lambda: Space(SGD, learning_rate=0.1, momentum=[0.9, 1.5]), ValueError, "momentum: got 1.5; expected"),
+        (lambda: Space(SGD, learning_rate=uniform(-2, -1), sample=3), ValueError, r"learning_rate: got -1\.\d+; expected"),
         (lambda: Space(SGD, learning_rate=[0.1, 0.1]), ValueError, "got the setting learning_rate=0.1 twice"),
         (lambda: Space(SGD, learning_rate=log_uniform(0.1, 1)), ValueError, r"in a grid; expected a list, or sample="),
         (lambda: Space(SGD, learning_rate=uniform(0.1, 1), sample=0), ValueError, "sample: got 0"),
@@ -313,7 +320,7 @@ def test_every_run_has_its_row_in_order():
 
 
 def test_diverged_and_failed_runs_are_recorded_and_the_search_goes_on():
-    space = Space(Explosive, learning_rate=[0.05, 0.5, 1.0, -1.0])
+    space = Space(Explosive, learning_rate=[0.05, 0.5, 1.0, 0.6])
     results = run(spaces={"Explosive": space})
     assert [row["status"] for row in results.rows] == ["finished"] * 2 + ["failed"] * 2 + ["diverged"] * 2 + [
         "failed"
