@@ -1,6 +1,6 @@
 """The searches of chapter 08, whose tables are part of the course: what is run, and where the rows are.
 
-Measure them anew after a rule or a default has changed (about 20 minutes on two quiet cores)::
+Measure them anew after a rule or a default has changed (about 25 minutes on two quiet cores, by an estimate)::
 
     rm data/experiments/08_*.jsonl
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m nnopt_utils.course.ch08_adaptive_learning_rates.measured
@@ -233,6 +233,20 @@ def fresh(name: str, n_jobs: int = 1) -> Results:
     return search(judged, fresh_spaces(name, task), seeds=FRESH, table=table, n_jobs=n_jobs)
 
 
+def even_words(n_jobs: int = 1) -> Results:
+    """Return the words made anew with all words about equally frequent: three optimizers, three rates, twenty seeds."""
+    task = words_task(language(exponent=0.0).data)
+    spaces = {
+        label: Space(cls, learning_rate=rates, schedule=schedule_of(task), **others)
+        for label, cls, others, rates in (
+            ("SGD", SGD, {}, [3.0, 10.0, 30.0]),
+            ("SGD, momentum 0.9", SGD, {"momentum": 0.9}, [0.3, 1.0, 3.0]),
+            ("AdamW", AdamW, {}, [0.003, 0.01, 0.03]),
+        )
+    }
+    return search(task, spaces, seeds=FRESH, table=FOLDER / "08_words_even.jsonl", n_jobs=n_jobs)
+
+
 def defaults_task() -> Task:
     """The article's network on all of MNIST for 10 epochs, as in the article, in batches of 128."""
     return Task([784, 64, 64, 10], data=load_mnist(), epochs=10, batch_size=128)
@@ -262,6 +276,7 @@ def measure(n_jobs: int) -> None:
             optimizers(name, scheduled, n_jobs=n_jobs)
         tuned(name, n_jobs)
         fresh(name, n_jobs)
+    even_words(n_jobs)
     defaults(n_jobs)
 
 

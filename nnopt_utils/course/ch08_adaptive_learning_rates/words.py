@@ -29,13 +29,17 @@ class Language(NamedTuple):
     data: Dataset
 
 
-def next_word_chances(generator: np.random.Generator) -> np.ndarray:
+def next_word_chances(generator: np.random.Generator, exponent: float = 1.0) -> np.ndarray:
     """Who follows whom: 80 % of the time one of four preferred words, else any, both by Zipf's law.
+
+    Args:
+        generator: draws the preferred words and how much each is preferred.
+        exponent: the k-th word gets the weight 1/k^exponent: 1 is Zipf's law, 0 makes all words alike.
 
     >>> next_word_chances(np.random.default_rng(0)).sum(axis=1).round(9).tolist() == [1.0] * 256
     True
     """
-    zipf = 1 / np.arange(1, WORDS + 1)
+    zipf = 1 / np.arange(1.0, WORDS + 1) ** exponent
     zipf /= zipf.sum()
     chances = np.tile((1 - SHARE) * zipf, (WORDS, 1))
     for row in chances:
@@ -58,10 +62,10 @@ def text(chances: np.ndarray, length: int, generator: np.random.Generator) -> np
 
 
 @cache
-def language(seed: int = 0) -> Language:
-    """The language of a seed, always the same, with its text."""
+def language(seed: int = 0, exponent: float = 1.0) -> Language:
+    """The language of a seed, always the same, with its text; by Zipf's law, or with another exponent."""
     generator = np.random.default_rng(seed)
-    chances = next_word_chances(generator)
+    chances = next_word_chances(generator, exponent)
     frequencies = np.linalg.matrix_power(chances, 64)[0]
     entropy = float(-(frequencies[:, None] * chances * np.log(chances)).sum())
     words = text(chances, TRAINING + VALIDATION + TEST + 1, generator)
