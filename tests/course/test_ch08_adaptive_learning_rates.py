@@ -18,7 +18,7 @@ from nnopt_utils.optimizers import ScheduleFreeAdamW, newton_schulz
 from nnopt_utils.training import fit
 
 TABLES = sorted(
-    ["08_defaults.jsonl"]
+    ["08_defaults.jsonl", "08_words_even.jsonl"]
     + [f"08_{name}_{part}.jsonl" for name in measured.TASKS for part in ("constant", "schedule", "tuned", "fresh")]
 )
 
@@ -57,7 +57,7 @@ def all_results() -> list[Results]:
     """Every search of the chapter; what is not in the tables would be trained here."""
     searched = [measured.optimizers(name, scheduled) for name in measured.TASKS for scheduled in (False, True)]
     chosen = [step(name) for name in measured.TASKS for step in (measured.tuned, measured.fresh)]
-    return [*searched, *chosen, measured.defaults()]
+    return [*searched, *chosen, measured.even_words(), measured.defaults()]
 
 
 class TestTables:

@@ -416,7 +416,7 @@ EXERCISES = [
                 lambda a, b, t: (np.mean(np.abs(a - b)), t * np.std(a - b, ddof=1) / np.sqrt(len(a))),
             ),
         ],
-        explanation="What a seed does to both runs alike drops out of the difference, so the interval is shorter.",
+        explanation="What a seed does to both runs alike drops out of the difference: the more that is, the shorter the interval.",
     ),
     Exercise(
         name="08.lion_step",

@@ -55,7 +55,7 @@ QUESTIONS = [
             ),
             "c": (
                 "Nothing yet: A had twenty times as many chances",
-                "Equal budgets first; then compare bands over seeds, on data that the choice has not seen.",
+                "Equal budgets first; then paired differences over fresh seeds, on data that the choice has not seen.",
             ),
         },
         answer="c",

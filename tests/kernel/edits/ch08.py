@@ -4,7 +4,7 @@ EDITS = [
     ("for eta in (0.002, 0.02, 0.2):", "for eta in (0.01, 0.5):"),
     ("for factor in (1.0, 1000.0):", "for factor in (1.0, 10.0):"),
     ("coordinates=500):", "coordinates=50):"),
-    ("for eta in (0.001, 0.03):", "for eta in (0.001, 0.3):"),
+    ('("keras", 0.001), ("paper", 0.001), ("keras", 0.03)', '("keras", 0.001), ("paper", 0.01), ("keras", 0.3)'),
     ("for rate in (0.001, 0.03):", "for rate in (0.003, 0.01):"),
     ("np.random.default_rng(8), []", "np.random.default_rng(3), []"),
     ('MARGIN = {"digits, points": 0.2,', 'MARGIN = {"digits, points": 0.05,'),
