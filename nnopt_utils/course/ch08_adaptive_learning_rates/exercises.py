@@ -408,6 +408,13 @@ EXERCISES = [
                 lambda a, b, t: (np.mean(a - b), 2 * t * np.std(a - b, ddof=1) / np.sqrt(len(a))),
             ),
             Mistake(
+                "You returned the interval's two ends. Asked are its middle, the mean, and half its width.",
+                lambda a, b, t: (
+                    np.mean(a - b) - t * np.std(a - b, ddof=1) / np.sqrt(len(a)),
+                    np.mean(a - b) + t * np.std(a - b, ddof=1) / np.sqrt(len(a)),
+                ),
+            ),
+            Mistake(
                 "You returned the median of the differences. The interval belongs to their mean.",
                 lambda a, b, t: (np.median(a - b), t * np.std(a - b, ddof=1) / np.sqrt(len(a))),
             ),
@@ -416,7 +423,7 @@ EXERCISES = [
                 lambda a, b, t: (np.mean(np.abs(a - b)), t * np.std(a - b, ddof=1) / np.sqrt(len(a))),
             ),
         ],
-        explanation="What a seed does to both runs alike drops out of the difference: the more that is, the shorter the interval.",
+        explanation="What a seed does to both runs alike drops out: the more that is, the shorter the interval.",
     ),
     Exercise(
         name="08.lion_step",

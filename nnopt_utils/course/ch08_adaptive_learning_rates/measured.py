@@ -236,13 +236,11 @@ def fresh(name: str, n_jobs: int = 1) -> Results:
 def even_words(n_jobs: int = 1) -> Results:
     """Return the words made anew with all words about equally frequent: three optimizers, three rates, twenty seeds."""
     task = words_task(language(exponent=0.0).data)
+    schedule = schedule_of(task)
     spaces = {
-        label: Space(cls, learning_rate=rates, schedule=schedule_of(task), **others)
-        for label, cls, others, rates in (
-            ("SGD", SGD, {}, [3.0, 10.0, 30.0]),
-            ("SGD, momentum 0.9", SGD, {"momentum": 0.9}, [0.3, 1.0, 3.0]),
-            ("AdamW", AdamW, {}, [0.003, 0.01, 0.03]),
-        )
+        "SGD": Space(SGD, learning_rate=[3.0, 10.0, 30.0], schedule=schedule),
+        "SGD, momentum 0.9": Space(SGD, learning_rate=[0.3, 1.0, 3.0], momentum=0.9, schedule=schedule),
+        "AdamW": Space(AdamW, learning_rate=[0.003, 0.01, 0.03], schedule=schedule),
     }
     return search(task, spaces, seeds=FRESH, table=FOLDER / "08_words_even.jsonl", n_jobs=n_jobs)
 
