@@ -286,7 +286,8 @@ EXERCISES = [
                 example=-6.91,
             ),
         ],
-        explanation="−ln(1/1000) = ln 1000 = 6.91. Where the first loss of a new network is far above that, look at the scale of its weights and inputs.",
+        explanation="−ln(1/1000) = ln 1000 = 6.91. Where the first loss of a new network is far above that, look at "
+        "the scale of its weights and inputs.",
     ),
     Exercise(
         name="02.log_softmax",
@@ -307,13 +308,13 @@ EXERCISES = [
                 _log_of_unshifted,
             ),
             Mistake(
-                "You subtracted each row's mean. A logit far above it, as in (1000, −1000, 0), still overflows. Subtract "
-                "the largest: then no exponential is above 1.",
+                "You subtracted each row's mean. A logit far above it, as in (1000, −1000, 0), still overflows. "
+                "Subtract the largest: then no exponential is above 1.",
                 _shifted_by(_row_mean),
             ),
             Mistake(
-                "You subtracted each row's median. A logit far above it, as in (1000, −1000, 0), still overflows. Subtract "
-                "the largest: then no exponential is above 1.",
+                "You subtracted each row's median. A logit far above it, as in (1000, −1000, 0), still overflows. "
+                "Subtract the largest: then no exponential is above 1.",
                 _shifted_by(lambda logits: np.median(logits, axis=1, keepdims=True)),
             ),
             Mistake(
@@ -322,8 +323,8 @@ EXERCISES = [
                 _shifted_by(lambda logits: logits[:, -1:]),
             ),
             Mistake(
-                "You subtracted each row's first logit. Another far above it, as in (0, 3, 900), still overflows. Subtract "
-                "the largest: then no exponential is above 1.",
+                "You subtracted each row's first logit. Another far above it, as in (0, 3, 900), still overflows. "
+                "Subtract the largest: then no exponential is above 1.",
                 _shifted_by(lambda logits: logits[:, :1]),
             ),
             Mistake(
@@ -360,6 +361,7 @@ EXERCISES = [
                 "What you subtracted lies far above a whole row of logits, so all its exponentials underflow, and the "
                 "logarithm is that of 0. Shift every row by its own largest, not by that of the whole matrix.",
                 _one_shift_for_all,
+                key="you-shifted-by-the-largest-logit-of",
             ),
             Mistake(
                 "You shifted inside the sum only. What is subtracted inside the exponentials must also leave "
@@ -392,11 +394,9 @@ EXERCISES = [
                 _log_of_softmax,
             ),
             Mistake(
-                "A small number was added inside the logarithm. It hides the infinity, and the loss stops however wrong "
-                "the answer is: compute the log-softmax from the logits.",
-                lambda logits, labels: float(
-                    -np.log(_softmax(logits)[np.arange(len(labels)), labels] + 1e-7).mean()
-                ),
+                "A small number was added inside the logarithm. It hides the infinity, and the loss stops however "
+                "wrong the answer is: compute the log-softmax from the logits.",
+                lambda logits, labels: float(-np.log(_softmax(logits)[np.arange(len(labels)), labels] + 1e-7).mean()),
             ),
             Mistake(
                 "You clipped the probabilities. The loss then stops at 16.1 however wrong the answer is.",
