@@ -59,6 +59,12 @@ def same_seed(x: np.ndarray, y: np.ndarray, batch_size: int, generator: np.rando
     return batches_in(np.random.default_rng(0).permutation(len(x)), x, y, batch_size)
 
 
+def drawn_anew(x: np.ndarray, y: np.ndarray, batch_size: int, generator: np.random.Generator) -> Iterator[Batch]:
+    for _ in range(0, len(x), batch_size):
+        batch = generator.choice(len(x), size=min(batch_size, len(x)), replace=False)
+        yield x[batch], y[batch]
+
+
 def describe_two_epochs(answer: Any, x: np.ndarray, y: np.ndarray, batch_size: int, seed: int) -> dict[str, Any]:
     """Run two epochs, and the same again; say what a good iterator has in common with every other good one.
 
@@ -66,8 +72,18 @@ def describe_two_epochs(answer: Any, x: np.ndarray, y: np.ndarray, batch_size: i
     """
 
     def two_epochs() -> list[Batches]:
-        generator = np.random.default_rng(seed)
-        return [_pairs(answer(x, y, batch_size, generator)) for _ in range(2)]
+        generator, own_x, own_y = np.random.default_rng(seed), x.copy(), y.copy()
+        try:
+            epochs = [_pairs(answer(own_x, own_y, batch_size, generator)) for _ in range(2)]
+        except ValueError as problem:
+            if "larger sample" not in str(problem):
+                raise
+            raise Unusable(f"it draws a batch of {batch_size} from {len(x)} samples: cut one order instead") from None
+        if not (np.array_equal(own_x, x) and np.array_equal(own_y, y)):
+            raise Unusable(
+                "x and y were shuffled in place, so the caller's data is changed: index with an order instead"
+            )
+        return epochs
 
     epochs, repeated = two_epochs(), two_epochs()
     orders = [_order(epoch) for epoch in epochs]
@@ -112,7 +128,7 @@ def numbered_samples(n: int) -> Batch:
 
 
 def minibatch_cases() -> list[tuple]:
-    return [(*numbered_samples(23), 5, 1), (*numbered_samples(24), 8, 2), (*numbered_samples(17), 64, 3)]
+    return [(*numbered_samples(8), 3, 1), (*numbered_samples(24), 8, 2), (*numbered_samples(17), 64, 3)]
 
 
 # -- 05.sgd_epoch ----------------------------------------------------------------------------------------------------
@@ -233,6 +249,12 @@ def always_scaled(gradients: list[np.ndarray], limit: float) -> list[np.ndarray]
     return [g * (limit / norm) for g in gradients]
 
 
+def clip_short_ones(gradients: list[np.ndarray], limit: float) -> list[np.ndarray]:
+    norm = np.float64(global_norm(gradients))
+    with np.errstate(all="ignore"):
+        return [g * (limit / norm) if norm < limit else g.copy() for g in gradients]
+
+
 def scaled_by(norm_of: Callable[[list[np.ndarray]], float]) -> Callable[[list[np.ndarray], float], list[np.ndarray]]:
     """Return a clipping function that uses another size than the Euclidean norm."""
 
@@ -253,6 +275,22 @@ def clip_cases() -> list[tuple]:
     ]
 
 
+# -- 05.combined_gradient --------------------------------------------------------------------------------------------
+
+
+def combined_gradient(gradients: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    return counts @ gradients / np.sum(counts)
+
+
+def combined_cases() -> list[tuple]:
+    generator = np.random.default_rng(58)
+    return [
+        (np.array([[1.0, 0.0], [3.0, 2.0]]), np.array([3, 1])),
+        (generator.normal(size=(3, 4)), np.array([100, 4, 7])),
+        (generator.normal(size=(2, 3)), np.array([5, 5])),
+    ]
+
+
 # -- 05.for_new_batch_size -------------------------------------------------------------------------------------------
 
 
@@ -264,19 +302,21 @@ EXERCISES = [
     Exercise(
         name="05.noise_floor",
         task=(
-            "Predict E θ² after many steps of SGD: curvature 5, learning rate 0.2, batches of 8, and the gradient of "
-            "one sample has noise of variance 40: replace None by your number."
+            "Predict E θ² after many steps of SGD: curvature 4, learning rate 0.3, batches of 8, and the gradient of "
+            "one sample has noise of variance 48: replace None by your number."
         ),
-        reference=0.2,
+        reference=0.5625,
         mistakes=[
-            Mistake("That is the floor of strict SGD. A mean of 8 gradients has an eighth of the variance.", 1.6),
-            Mistake("You divided the variance by B twice: σ² / B once is the variance of a mean.", 0.025),
-            Mistake("That is the floor for small rates, η σ² / (2 λ). Here η λ = 1 is not small.", 0.1),
-            Mistake("That is E J, the loss above the minimum, ½ λ E θ². The question is about E θ².", 0.5),
-            Mistake("That is √(E θ²), the typical distance. The question is about its square.", round(0.2**0.5, 4)),
-            Mistake("That is E θ² with the curvature left out: the minimum pulls with strength λ = 5.", 1.0),
+            Mistake("That is the floor of strict SGD. A mean of 8 gradients has an eighth of the variance.", 4.5),
+            Mistake("You divided the variance by B twice: σ² / B once is the variance of a mean.", 0.0703125),
+            Mistake("That is the floor for small rates, η σ² / (2 λ). Here η λ = 1.2 is not small.", 0.225),
+            Mistake("That is η σ² / λ: the factor 2 − η λ is missing. A step's pull is not the whole story.", 0.45),
+            Mistake("That is E J, the loss above the minimum, ½ λ E θ². The question is about E θ².", 1.125),
+            Mistake("That is √(E θ²), the typical distance. The question is about its square.", 0.75),
+            Mistake("That is E θ² with the curvature left out: the minimum pulls with strength λ = 4.", 2.25),
+            Mistake("That is the noise of the last step alone, η² σ². What earlier steps left is added to it.", 0.54),
         ],
-        explanation="σ²/B = 5 and η λ = 1, so η σ²/B / (λ (2 − η λ)) = 0.2 · 5 / (5 · 1).",
+        explanation="σ²/B = 6 and η λ = 1.2, so η σ²/B / (λ (2 − η λ)) = 0.3 · 6 / (4 · 0.8).",
     ),
     Exercise(
         name="05.minibatches",
@@ -328,7 +368,13 @@ EXERCISES = [
                 "The order does not come from the generator that is passed in, so that a run cannot be repeated.",
                 own_generator,
             ),
+            Mistake(
+                "Each batch is drawn anew from all samples: some come twice in an epoch, others not at all. "
+                "Draw one order for the epoch and cut it.",
+                drawn_anew,
+            ),
         ],
+        explanation="Every sample once an epoch, in an order that the passed generator makes repeatable.",
     ),
     Exercise(
         name="05.sgd_epoch",
@@ -490,6 +536,7 @@ EXERCISES = [
                 lambda average, theta, t: average - (theta - average) / t,
             ),
         ],
+        explanation="No list is needed, and the first call forgets what average was.",
     ),
     Exercise(
         name="05.clip_by_global_norm",
@@ -516,6 +563,11 @@ EXERCISES = [
                 always_scaled,
             ),
             Mistake(
+                "The comparison is the wrong way round: short gradients are stretched (one of norm 0 to NaN), and "
+                "long ones stay. Scale where the norm is above the limit.",
+                clip_short_ones,
+            ),
+            Mistake(
                 "You compared and scaled with the squared norm: the root is missing.",
                 scaled_by(lambda gradients: global_norm(gradients) ** 2),
             ),
@@ -528,6 +580,76 @@ EXERCISES = [
                 scaled_by(lambda gradients: max(float(np.abs(g).max()) for g in gradients)),
             ),
         ],
+        explanation="One factor for all entries: the step is shorter, its direction is kept.",
+    ),
+    Exercise(
+        name="05.best_rate",
+        task=(
+            "Predict the best learning rate of a step with batches of 480: with batches of 32 it is 0.1, and the noise "
+            "scale is 96: replace None by your number."
+        ),
+        reference=0.4 / 1.2,
+        rtol=5e-3,
+        mistakes=[
+            Mistake("That is the linear rule, 15 times the rate. It holds far below the noise scale only.", 1.5),
+            Mistake("That is the square-root rule. Here signal and curvature set the rate.", 0.1 * 15**0.5),
+            Mistake("That is η_max, the best rate of the full batch. Batches of 480 still have some noise.", 0.4),
+            Mistake(
+                "You took 0.1 for η_max. It is the best rate at B = 32, where noise costs three times "
+                "as much as the signal.",
+                0.1 / 1.2,
+            ),
+            Mistake(
+                "The noise scale and the batch are swapped: the rate is η_max / (1 + B_noise / B).",
+                0.1 * (1 + 32 / 96) / (1 + 480 / 96),
+            ),
+            Mistake("As if the rate did not depend on the batch: less noise allows a longer step.", 0.1),
+            Mistake(
+                "That stops at the noise scale: three times the batch, three times the rate. At B = 96 the "
+                "best rate is 0.2, and it goes on growing.",
+                0.3,
+            ),
+        ],
+        explanation="η_max = 0.1 · (1 + 96/32) = 0.4, and 0.4 / (1 + 96/480) = 1/3; the batch grew 15-fold.",
+    ),
+    Exercise(
+        name="05.combined_gradient",
+        task=(
+            "Write combined_gradient(gradients, counts): row k of gradients is the mean gradient of a micro-batch of "
+            "counts[k] samples; return the gradient of the mean loss over all samples."
+        ),
+        reference=combined_gradient,
+        cases=combined_cases,
+        mistakes=[
+            Mistake(
+                "That is the mean of the means: a sample of a small micro-batch counts more than one of a large one. "
+                "Weigh each row by its number of samples.",
+                lambda gradients, counts: np.mean(gradients, axis=0),
+            ),
+            Mistake(
+                "That is the sum over the micro-batches. The loss is a mean over all samples.",
+                lambda gradients, counts: np.sum(gradients, axis=0),
+            ),
+            Mistake(
+                "That is the sum over all samples. Divide it by their number: the loss is a mean.",
+                lambda gradients, counts: counts @ gradients,
+            ),
+            Mistake(
+                "You divided the weighted sum by the number of micro-batches. Its weights add up to the number of "
+                "samples.",
+                lambda gradients, counts: counts @ gradients / len(counts),
+            ),
+            Mistake(
+                "The weights are upside down: a row that stands for more samples weighs more, not less.",
+                lambda gradients, counts: (1 / counts) @ gradients / np.sum(1 / counts),
+            ),
+            Mistake(
+                "You took the mean over the entries as well: one number is left. The gradient has as many entries as "
+                "a row.",
+                lambda gradients, counts: float(np.mean(counts @ gradients / np.sum(counts))),
+            ),
+        ],
+        explanation="Rows that stand for more samples weigh more; equal ones weigh alike.",
     ),
     Exercise(
         name="05.for_new_batch_size",
@@ -536,7 +658,7 @@ EXERCISES = [
             "return the pair (new rate, new number of steps, rounded up) for the same number of samples."
         ),
         reference=for_new_batch_size,
-        cases=lambda: [(0.1, 1000, 32, 256), (0.8, 90, 512, 64), (0.05, 1000, 30, 70)],
+        cases=lambda: [(0.1, 1000, 32, 256), (0.8, 90, 512, 64), (0.05, 1000, 30, 90), (0.05, 1000, 30, 70)],
         mistakes=[
             Mistake(
                 "The rate goes the wrong way: a larger batch has less noise and fewer steps, so each may be longer.",
@@ -562,6 +684,11 @@ EXERCISES = [
             Mistake(
                 "The rate is right; the steps are rounded down, so that the last samples are left out. Round up.",
                 lambda rate, steps, b, new: (rate * new / b, steps * b // new),
+            ),
+            Mistake(
+                "The steps are rounded to the nearest number: 333.3 became 333, and the last samples are left out. "
+                "Round up.",
+                lambda rate, steps, b, new: (rate * new / b, round(steps * b / new)),
             ),
         ],
         explanation="It holds while the rate stays well below its limit of stability; see the section on batch size.",

@@ -43,20 +43,20 @@ QUESTIONS = [
     ),
     Question(
         name="05.3",
-        text="The gradient has long been the same, momentum is 0.9. Now the rate is cut to a tenth. How long is the "
-        "next step of Keras's SGD?",
+        text="Two micro-batches hold 100 and 4 samples. A loop averages their two mean gradients and steps with that. "
+        "What is wrong?",
         options={
             "a": (
-                "A tenth of the one before, like the rate",
-                "So it is in PyTorch, where the rate multiplies the whole velocity after the sum.",
+                "The step is twice as long as it should be, since two are added",
+                "They are averaged, not added. The length is not the point; the weights are.",
             ),
             "b": (
-                "About 0.91 of the one before",
-                "Keras has the rate inside the velocity: 0.9 of the old step is carried on, only the new part shrinks.",
+                "Each of the 4 samples weighs 25 times as much as each of the 100",
+                "Each micro-batch gets half of the weight: 1/8 for each of the 4, 1/200 for each of the 100.",
             ),
             "c": (
-                "As long as before",
-                "The new gradient already enters with the new rate; but its share of the velocity is only a tenth.",
+                "Nothing, since the mean of the two means is the mean of all the samples",
+                "Only if both hold equally many. Else weigh each by its number of samples.",
             ),
         },
         answer="b",
@@ -79,24 +79,5 @@ QUESTIONS = [
             ),
         },
         answer="c",
-    ),
-    Question(
-        name="05.5",
-        text="Clipping by norm, clipping by value: what is the difference?",
-        options={
-            "a": (
-                "By norm keeps the direction of g, by value changes it",
-                "By value cuts the large entries and leaves the small ones: g turns. By norm scales all of them alike.",
-            ),
-            "b": (
-                "By norm is only for the weights, by value for the biases",
-                "Both apply to every entry of g. What differs is whether they are cut one by one or scaled together.",
-            ),
-            "c": (
-                "By norm makes every step equally long",
-                "Only gradients longer than the limit are scaled. Shorter ones stay as they are.",
-            ),
-        },
-        answer="a",
     ),
 ]

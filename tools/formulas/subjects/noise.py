@@ -46,7 +46,7 @@ def batches(generator: np.random.Generator) -> dict[str, Any]:
         "Sigma": np.cov(single.T, bias=True),
         "E_with": [{"g_B": single[batch].mean(axis=0)} for batch in with_replacement],
         "E_without": [{"g_B": single[batch].mean(axis=0)} for batch in without],
-        "B_noise": float(np.mean(np.sum((single - g) ** 2, axis=1)) / (g @ g)),
+        "B_simple": float(np.mean(np.sum((single - g) ** 2, axis=1)) / (g @ g)),
     }
 
 
@@ -106,3 +106,64 @@ def fading_average(generator: np.random.Generator) -> dict[str, Any]:
         optimizer.step(theta, generator.normal(size=3))
     after = optimizer.evaluation_parameters(theta)
     return {"bar_theta_t": after, "bar_theta_t-1": before, "theta_t": theta, "gamma": gamma}
+
+
+def all_runs(rate: Any, curvature: float, sigma: float, generator: np.random.Generator, steps: int) -> dict[str, Any]:
+    """Start, minimum and ends of runs of SGD on a parabola: one run for each choice of the signs of the noise."""
+    start, minimum = generator.normal(size=(2, 1))
+    outcomes = []
+    for signs in itertools.product((-1, 1), repeat=steps):
+        optimizer, theta = GradientDescent(rate), start.copy()
+        for sign in signs:
+            optimizer.step(theta, Quadratic([curvature]).gradient(theta - minimum) + sign * sigma)
+        outcomes.append({"theta_t": theta})
+    return {"theta_0": start, "theta*": minimum, "t": steps, "E": outcomes}
+
+
+@subject()
+def strongly_convex_step(generator: np.random.Generator) -> dict[str, Any]:
+    """The parabola of the smallest curvature attains the bound."""
+    mu, sigma, eta = (float(x) for x in generator.uniform(0.3, 0.9, size=3))
+    run = all_runs(eta, mu, sigma, generator, steps=1)
+    outcomes = [{"theta_t+1": outcome["theta_t"]} for outcome in run["E"]]
+    names = {"mu": mu, "sigma": sigma, "eta": eta, "theta_t": run["theta_0"], "theta*": run["theta*"]}
+    return names | {"E": outcomes} | outcomes[0]
+
+
+@subject()
+def strongly_convex(generator: np.random.Generator) -> dict[str, Any]:
+    """Five steps at a constant rate on the parabola of the smallest curvature, which attains the bound."""
+    mu, sigma, eta = (float(x) for x in generator.uniform(0.3, 0.9, size=3))
+    return {"mu": mu, "sigma": sigma, "eta": eta} | all_runs(eta, mu, sigma, generator, steps=5)
+
+
+@subject()
+def strongly_convex_falling(generator: np.random.Generator) -> dict[str, Any]:
+    """Five steps at rates that fall like 1/t on the parabola of the smallest curvature, which attains the bound."""
+    mu, sigma = (float(x) for x in generator.uniform(0.3, 0.9, size=2))
+    kappa = float(generator.uniform(1.5, 4.0))
+    rate = lambda k: 1 / (mu * (k + 1 + kappa))  # noqa: E731
+    return {"mu": mu, "sigma": sigma, "kappa": kappa} | all_runs(rate, mu, sigma, generator, steps=5)
+
+
+@subject()
+def one_noisy_step(generator: np.random.Generator) -> dict[str, Any]:
+    """A regression's step along the gradient of each batch of two of five samples, drawn with replacement."""
+    n, B, eta = 5, 2, float(generator.uniform(0.1, 0.5))
+    x, y, theta = generator.normal(size=(n, 3)), generator.normal(size=n), generator.normal(size=3)
+    single, H = (x @ theta - y)[:, None] * x, x.T @ x / n
+    g = single.mean(axis=0)
+    outcomes = [{"g_B": single[list(batch)].mean(axis=0)} for batch in itertools.product(range(n), repeat=B)]
+    slope = float(np.mean([g @ outcome["g_B"] for outcome in outcomes]))
+    curvature = float(np.mean([outcome["g_B"] @ H @ outcome["g_B"] for outcome in outcomes]))
+    return {
+        "J": lambda theta: float(np.mean((x @ theta - y) ** 2) / 2),
+        "theta": theta,
+        "eta": eta,
+        "g": g,
+        "H": H,
+        "Sigma": np.cov(single.T, bias=True),
+        "B": B,
+        "E": outcomes,
+        "eta_best": slope / curvature,  # where the mean loss after the step, a parabola in η, is smallest
+    }
