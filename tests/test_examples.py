@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -14,7 +15,12 @@ from nnopt_utils.datasets import MNIST_PATH
 from tools.twins import ROOT, find_pairs
 
 PROGRAMS = ["keras_mnist", "numpy_mnist"]
+TITLES = {"keras_mnist": "Keras", "numpy_mnist": "NumPy"}
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "NNOPT_PROGRESS": "off", "TQDM_DISABLE": "1"}
+
+
+def call_of(name: str) -> str:
+    return f"python {name}.py data/mnist.npz"
 
 
 def lines(text: str) -> list[str]:
@@ -28,6 +34,31 @@ def test_chapter_07_prints_the_program(name: str) -> None:
     assert (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8") in printed
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_chapter_says_how_the_program_is_called_and_what_it_needs(name: str) -> None:
+    program = (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(program)) == f"784-64-64-10 on MNIST with {TITLES[name]}: {call_of(name)}"
+    assert (ROOT / "data" / "mnist.npz").samefile(MNIST_PATH)
+    imported = set(re.findall(r"^(?:import|from) (\w+)", program, re.MULTILINE))
+    assert imported == {"sys", "numpy", "keras" if name.startswith("keras") else "nnopt_utils"}
+
+
+def test_the_printed_keras_program_is_what_the_chapter_says() -> None:
+    """One Input, logits and a loss that knows it, 32 a batch, ten epochs, split, validated, tested, saved."""
+    program = (ROOT / "examples" / "keras_mnist.py").read_text(encoding="utf-8")
+    for said in (
+        "keras.Input((784,))",
+        "keras.layers.Dense(10),",
+        "SparseCategoricalCrossentropy(from_logits=True)",
+        "x[:55_000], y[:55_000], x[55_000:], y[55_000:]",
+        "batch_size=32, epochs=10, validation_data=(x_val, y_val)",
+        "keras.ops.softmax(model.predict(",
+        'model.save("mnist.keras")',
+    ):
+        assert program.count(said) == 1, said
+    assert "softmax" not in program.split("model.compile(")[0].split("keras.Sequential(")[1]
+
+
 def test_the_two_programs_are_the_same_but_for_the_model_and_its_training() -> None:
     keras, numpy = (lines((ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8")) for name in PROGRAMS)
     data = keras.index("with np.load(sys.argv[1]) as raw:")
@@ -35,7 +66,7 @@ def test_the_two_programs_are_the_same_but_for_the_model_and_its_training() -> N
     first = numpy.index(same[0])
     assert numpy[first : first + 6] == same
     comments = [[line for line in program if line.startswith("# ")] for program in (keras, numpy)]
-    assert comments[0][:5] == comments[1][:5]
+    assert comments[0][:5] == comments[1][:5] and len(comments[0]) == len(comments[1]) == 6
 
 
 @pytest.mark.slow

@@ -62,7 +62,9 @@ class Adam(Optimizer):
 
     Warning:
         Keras's ε matters much more than it looks: at t = 1 its 1e-7 acts like an ε of 3.2e-6 in Algorithm 1.
-        With a gradient of 1e-6 and η = 0.001 the first step is 2.40e-4 in Keras and 9.90e-4 in PyTorch. With
+        With a gradient of 1e-6 and η = 0.001 the first step is 2.40e-4 in Keras and 9.90e-4 in PyTorch. A step is
+        mostly shorter than η, but after a time of tiny gradients it can be (1 − β₁)/√(1 − β₂)/√(1 − β₁²/β₂) times
+        as long: 7.27 η at the defaults, 1.17 η with β₂ = 0.95, never more than η only with β₂ = β₁. With
         L2 (``"pytorch"``) the penalty is divided by √v̂ too, so it hardly decays weights with large gradients: see
         :class:`AdamW`.
 

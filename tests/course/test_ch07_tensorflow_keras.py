@@ -48,6 +48,17 @@ def test_what_moves_the_crossing():
     assert crossing(time_per_step(framework_speedup=0.5)) is None
 
 
+def test_the_title_where_the_framework_falls_back_again():
+    """The only setting of the sliders at which it does: searched over all 200,000."""
+    title = time_per_step(batch_size=32, framework_overhead=0.1, framework_update=1.5, framework_speedup=0.5)
+    assert title.axes[0].get_title() == "batch 32: the framework is ahead from width 4 to 406"
+
+
+def test_the_title_of_two_equal_programs():
+    figure = time_per_step(framework_overhead=0.1, framework_update=3.0, framework_speedup=1.0)
+    assert figure.axes[0].get_title() == "batch 512: the framework is ahead at no width shown"
+
+
 def test_a_figure_is_pure():
     once, again = time_per_step(), time_per_step()
     assert once is not again

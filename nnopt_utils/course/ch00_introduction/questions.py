@@ -62,22 +62,6 @@ QUESTIONS = [
     ),
     Question(
         name="00.4",
-        text="`fit`, 55,000 images, batches of 32, one epoch. How many steps, and how many images in the last batch?",
-        options={
-            "a": (
-                "1,718 steps, and 24 images are left out",
-                "`fit` leaves nothing out: they make a step of their own.",
-            ),
-            "b": (
-                "1,719 steps, 24 images in the last one",
-                "1,718 × 32 = 54,976; the other 24 are the last batch.",
-            ),
-            "c": ("55,000 steps, one image each", "That would be batches of 1. A step takes 32 images here."),
-        },
-        answer="b",
-    ),
-    Question(
-        name="00.5",
         text="'Our optimizer is better: it reached 98 % where the old one reached 97 %.' What do you ask first?",
         options={
             "a": (

@@ -38,7 +38,7 @@ def _shifted(z: np.ndarray) -> np.ndarray:
     return np.exp(-z) / (1 + np.exp(-z)) + 0.1 * z
 
 
-# -- 01.count_parameters ---------------------------------------------------------------------------------------------
+# -- 01.largest_width ------------------------------------------------------------------------------------------------
 
 
 def count_parameters(layer_sizes: Sequence[int]) -> int:
@@ -47,6 +47,37 @@ def count_parameters(layer_sizes: Sequence[int]) -> int:
 
 def _weights_only(layer_sizes: Sequence[int]) -> int:
     return sum(fan_in * fan_out for fan_in, fan_out in pairwise(layer_sizes))
+
+
+def largest_width(n_in: int, n_out: int, depth: int, budget: int) -> int:
+    width = 0
+    while count_parameters([n_in, *[width + 1] * depth, n_out]) <= budget:
+        width += 1
+    return width
+
+
+def _widest(count: Callable[[Sequence[int]], int]) -> Callable[[int, int, int, int], int]:
+    """The same with another count."""
+
+    def widest(n_in: int, n_out: int, depth: int, budget: int) -> int:
+        width = 0
+        while count([n_in, *[width + 1] * depth, n_out]) <= budget:
+            width += 1
+        return width
+
+    return widest
+
+
+def width_cases() -> list[tuple]:
+    """One hidden layer and more; a budget that is met exactly, one that misses by one, two too small for any width."""
+    return [
+        (784, 10, 2, 55_050),
+        (784, 10, 2, 55_049),
+        (3, 2, 1, 100),
+        (2, 5, 3, 1_000),
+        (20, 3, 4, 20),
+        (2, 9, 1, 5),
+    ]
 
 
 # -- 01.forward_from_theta -------------------------------------------------------------------------------------------
@@ -82,6 +113,17 @@ def _run(tensors: list[Pair], x: np.ndarray) -> np.ndarray:
 
 def _relu_on_output(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> np.ndarray:
     return np.maximum(forward_from_theta(theta, layer_sizes, x), 0)
+
+
+def _all_activations(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> list[np.ndarray]:
+    tensors = _unpack(theta, layer_sizes)
+    return [_run(tensors, x) if k == len(tensors) else _hidden(tensors[:k], x) for k in range(1, len(tensors) + 1)]
+
+
+def _hidden(tensors: list[Pair], x: np.ndarray) -> np.ndarray:
+    for W, b in tensors:
+        x = np.maximum(x @ W + b, 0)
+    return x
 
 
 def _no_activation(theta: np.ndarray, layer_sizes: Sequence[int], x: np.ndarray) -> np.ndarray:
@@ -163,6 +205,11 @@ def _equal_units(fan_in: int, fan_out: int, activation: str, generator: np.rando
     return np.tile(column, (1, fan_out))
 
 
+def _uniform(fan_in: int, fan_out: int, activation: str, generator: np.random.Generator) -> np.ndarray:
+    reach = np.sqrt(3) * _right_std(fan_in, fan_out, activation)
+    return generator.uniform(-reach, reach, size=(fan_in, fan_out))
+
+
 def describe_weights(
     initializer: Callable[..., Any], fan_in: int, fan_out: int, activation: str, seed: int
 ) -> dict[str, Any] | None:
@@ -172,15 +219,31 @@ def describe_weights(
     drawn = [initializer(fan_in, fan_out, activation, generator) for _ in range(2)]
     if drawn[0] is None:
         return None
-    first, second = (np.asarray(weights) for weights in drawn)
+    first, second = (np.asarray(weights, dtype=float) for weights in drawn)
+    if first.shape != (fan_in, fan_out) and first.shape != (fan_out, fan_in):
+        return {"shape": first.shape}
+    std = float(first.std())
     return {
         "shape": first.shape,
         "units differ": bool(np.any(first != first[:, :1])),
         "new numbers each call": not np.array_equal(first, second),
         "drawn from the generator": generator.bit_generator.state != before,
-        "standard deviation": float(first.std()),
+        "standard deviation": std,
         "mean": float(first.mean()),
+        "normal": bool(abs(first).max() > 2.5 * std),  # of a uniform number 1.73 is the largest
     }
+
+
+def compare_weights(got: Any, expected: dict[str, Any]) -> bool | str:
+    """Say what is off about the numbers that were drawn."""
+    shape, std = got["shape"], expected["standard deviation"]
+    if shape != expected["shape"]:
+        return f"your result has the shape {shape}; expected {expected['shape']}, a row for each input"
+    if abs(got["standard deviation"] - std) > 0.01 * std + 1e-3:
+        return f"your numbers have the standard deviation {got['standard deviation']:.4f}; expected {std:.4f}"
+    if abs(got["mean"] - expected["mean"]) > 1e-3 + 0.02 * std:
+        return f"your numbers have the mean {got['mean']:.4f}; expected nearly 0"
+    return all(got[name] == expected[name] for name in got if isinstance(got[name], bool))
 
 
 # -- 01.collapse -----------------------------------------------------------------------------------------------------
@@ -229,6 +292,12 @@ EXERCISES = [
             Mistake("You counted nodes. The parameters are the weights on the edges and the biases.", 73),
             Mistake("You multiplied all widths. Only neighbouring layers are joined: add one product a gap.", 3000),
             Mistake("The output nodes have biases, too: 3 are missing.", 1200),
+            Mistake("The hidden nodes have biases, too: 50 are missing.", 1153),
+            Mistake(
+                "Close, but a count is right or wrong. Add up again: two products, and a bias a computing node.",
+                lambda answer: 1100 <= answer <= 1300 and answer != 1203,
+                example=1202,
+            ),
         ],
         explanation="20 · 50 + 50 + 50 · 3 + 3.",
     ),
@@ -283,35 +352,45 @@ EXERCISES = [
         ],
     ),
     Exercise(
-        name="01.count_parameters",
-        task="Write count_parameters(layer_sizes): return the number of weights and biases of a multilayer perceptron.",
-        reference=count_parameters,
-        cases=lambda: [([784, 64, 64, 10],), ([3, 1],), ([2, 5, 4, 3],)],
+        name="01.largest_width",
+        task=(
+            "Write largest_width(n_in, n_out, depth, budget): the largest width of `depth` equal hidden layers with "
+            "which the network has at most `budget` parameters, or 0."
+        ),
+        reference=largest_width,
+        cases=width_cases,
         mistakes=[
-            Mistake("You counted the weights only. Every node after the input has a bias.", _weights_only),
             Mistake(
-                "The input nodes got biases. They compute nothing; only nodes after the input have one.",
-                lambda sizes: _weights_only(sizes) + sum(sizes),
+                "You counted the weights only. Every node after the input has a bias, and it takes room, too.",
+                _widest(_weights_only),
             ),
             Mistake(
-                "You added as many biases as a layer has inputs. They belong to the nodes that compute: fan-out.",
-                lambda sizes: _weights_only(sizes) + sum(sizes[:-1]),
+                "The input nodes got biases. They compute nothing: only nodes after the input have one.",
+                _widest(lambda sizes: _weights_only(sizes) + sum(sizes)),
             ),
             Mistake(
                 "The biases of the output layer are missing. The outputs compute a sum, too.",
-                lambda sizes: _weights_only(sizes) + sum(sizes[1:-1]),
+                _widest(lambda sizes: _weights_only(sizes) + sum(sizes[1:-1])),
             ),
             Mistake(
-                "One bias a layer is not enough: every node has its own.",
-                lambda sizes: _weights_only(sizes) + len(sizes) - 1,
+                "You counted one hidden layer. There are `depth` of them, and depth - 1 matrices between them.",
+                lambda n_in, n_out, depth, budget: largest_width(n_in, n_out, 1, budget),
             ),
             Mistake(
-                "You counted a weight and a bias a node. Weights belong to edges: fan-in times fan-out a layer.",
-                lambda sizes: 2 * sum(sizes),
+                "There is a matrix too many between the hidden layers: depth layers have depth - 1 gaps.",
+                lambda n_in, n_out, depth, budget: largest_width(n_in, n_out, depth + 1, budget),
             ),
             Mistake(
-                "You skipped the last pair of layers: with four widths there are three pairs.",
-                lambda sizes: count_parameters(sizes[:-1]),
+                "One too wide: the first width that does not fit. The one before it is asked for.",
+                lambda n_in, n_out, depth, budget: largest_width(n_in, n_out, depth, budget) + 1,
+            ),
+            Mistake(
+                "A network with exactly `budget` parameters fits: at most means <=.",
+                lambda n_in, n_out, depth, budget: largest_width(n_in, n_out, depth, budget - 1),
+            ),
+            Mistake(
+                "Where not even width 1 fits, the answer is 0.",
+                lambda n_in, n_out, depth, budget: max(largest_width(n_in, n_out, depth, budget), 1),
             ),
         ],
     ),
@@ -328,6 +407,10 @@ EXERCISES = [
             Mistake(
                 "The last layer went through ReLU. Outputs must be free to be negative: the last layer has none.",
                 _relu_on_output,
+            ),
+            Mistake(
+                "You returned the activations of all layers. Only the outputs are asked for: those of the last.",
+                _all_activations,
             ),
             Mistake("There is no activation between the layers, so this network is linear.", _no_activation),
             Mistake("The biases are cut out of theta but never added.", _no_biases),
@@ -354,10 +437,15 @@ EXERCISES = [
             "with He's variance if activation is \"relu\", else with Glorot's."
         ),
         reference=initial_weights,
-        cases=lambda: [(400, 300, "relu", 1), (400, 300, "tanh", 2), (150, 600, "relu", 3)],
+        cases=lambda: [
+            (400, 300, "relu", 1),
+            (400, 300, "tanh", 2),
+            (150, 600, "relu", 3),
+            (600, 200, "sigmoid", 4),
+            (300, 500, "leaky_relu", 5),
+        ],
         call=describe_weights,
-        rtol=0.01,
-        atol=1e-3,
+        compare=compare_weights,
         mistakes=[
             Mistake(
                 "That is the variance. generator.normal takes a standard deviation: the root of it.",
@@ -368,6 +456,22 @@ EXERCISES = [
                 _with_std(
                     lambda i, o, activation: float(np.sqrt(2 / o)) if activation == "relu" else _right_std(i, o, "")
                 ),
+            ),
+            Mistake(
+                "All got He's variance. It is for \"relu\" alone; any other activation gets Glorot's.",
+                _with_std(lambda i, o, activation: _right_std(i, o, "relu")),
+            ),
+            Mistake(
+                "All got Glorot's variance. ReLU loses half of the mean square: there it is He's, 2 / fan_in.",
+                _with_std(lambda i, o, activation: _right_std(i, o, "")),
+            ),
+            Mistake(
+                'tanh alone got Glorot\'s variance. The task says any activation but "relu", such as "sigmoid".',
+                _with_std(lambda i, o, activation: _right_std(i, o, "tanh" if activation == "tanh" else "relu")),
+            ),
+            Mistake(
+                "The variance is right, but these numbers are uniform. The task asks for normal ones.",
+                _uniform,
             ),
             Mistake(
                 "ReLU got Glorot's variance and tanh got He's: exchange the two.",

@@ -12,6 +12,60 @@ Array = np.ndarray
 Gradients = tuple[Array, Array, Array, Array]
 
 
+# -- 03.slopes_on_a_graph --------------------------------------------------------------------------------------------
+
+Users = list[list[tuple[int, float]]]
+
+
+def slopes_on_a_graph(users: Users) -> list[float]:
+    slopes = [0.0] * len(users)
+    slopes[-1] = 1.0
+    for k in reversed(range(len(users) - 1)):
+        slopes[k] = float(sum(slopes[user] * local for user, local in users[k]))
+    return slopes
+
+
+def _slopes(users: Users, joined: Callable[[list[float]], float]) -> list[float]:
+    """Slopes from the last node to the first, with the messages of a node's users joined somehow."""
+    slopes = [0.0] * len(users)
+    slopes[-1] = 1.0
+    for k in reversed(range(len(users) - 1)):
+        if users[k]:
+            slopes[k] = float(joined([slopes[user] * local for user, local in users[k]]))
+    return slopes
+
+
+def _from_the_start(users: Users) -> list[float]:
+    slopes = [0.0] * len(users)
+    slopes[-1] = 1.0
+    for k in range(len(users) - 1):
+        slopes[k] = sum(slopes[user] * local for user, local in users[k])
+    return slopes
+
+
+def _every_end_is_one(users: Users) -> list[float]:
+    slopes = [1.0] * len(users)
+    for k in reversed(range(len(users))):
+        if users[k]:
+            slopes[k] = sum(slopes[user] * local for user, local in users[k])
+    return slopes
+
+
+def graph_cases() -> list[tuple]:
+    """A graph of the text at other values, a square (the same pair twice) beside an unused node, and a long one."""
+    generator = np.random.default_rng(34)
+    long: Users = []
+    for k in range(7):
+        n_users = int(generator.integers(1, 4))
+        chosen = generator.integers(k + 1, 8, size=n_users)
+        long.append([(int(user), float(generator.integers(-5, 6)) / 2 + 0.25) for user in chosen])
+    return [
+        ([[(2, 1.0)], [(2, 1.0), (3, 5.0)], [(3, -3.0)], [(4, -15.0)], []],),
+        ([[(1, 4.0), (3, -2.0)], [(2, 3.0), (2, 3.0)], [(4, 0.5)], [], []],),
+        ([*long, []],),
+    ]
+
+
 # -- 03.sigmoid_backward ---------------------------------------------------------------------------------------------
 
 
@@ -121,7 +175,8 @@ def _labels_as_numbers(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: 
 
 def _one_softmax_for_all(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Gradients:
     _, a1, _ = _forward(x, W1, b1, W2, b2)
-    e = np.exp(a1 @ W2 + b2)
+    logits = a1 @ W2 + b2
+    e = np.exp(logits - logits.max())
     delta2 = (e / e.sum() - _one_hot(y, len(b2))) / len(x)
     return _collect(x, a1, (delta2 @ W2.T) * (1 - a1**2), delta2)
 
@@ -131,12 +186,39 @@ def _bias_means(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array) 
     return g[0], g[1] / len(x), g[2], g[3] / len(x)
 
 
+def _z_for_a(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Gradients:
+    z1, a1, p = _forward(x, W1, b1, W2, b2)
+    delta2 = (p - _one_hot(y, p.shape[1])) / len(x)
+    return _collect(x, z1, (delta2 @ W2.T) * (1 - a1**2), delta2)
+
+
+def _linear_forwards(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Gradients:
+    z1 = x @ W1 + b1
+    logits = z1 @ W2 + b2
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    delta2 = (e / e.sum(axis=1, keepdims=True) - _one_hot(y, len(b2))) / len(x)
+    return _collect(x, z1, (delta2 @ W2.T) * (1 - np.tanh(z1) ** 2), delta2)
+
+
+def _rows_for_entries(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Gradients:
+    _, a1, p = _forward(x, W1, b1, W2, b2)
+    delta2 = p.copy()
+    delta2[y] -= 1
+    delta2 /= len(x)
+    return _collect(x, a1, (delta2 @ W2.T) * (1 - a1**2), delta2)
+
+
+def _mean_over_entries(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Gradients:
+    g = network_gradient(x, y, W1, b1, W2, b2)
+    return g[0] / len(b2), g[1] / len(b2), g[2] / len(b2), g[3] / len(b2)
+
+
 def network_cases() -> list[tuple]:
     generator = np.random.default_rng(33)
     cases = []
     for n, inputs, hidden, classes in [(5, 3, 4, 2), (3, 2, 3, 3)]:
         y = generator.integers(classes, size=n)
-        y[:2] = [classes - 1, 0]
+        y[:2] = [classes - 1, 0]  # different ones, so that labels tell rows and columns apart
         cases.append(
             (
                 generator.normal(size=(n, inputs)),
@@ -147,7 +229,9 @@ def network_cases() -> list[tuple]:
                 generator.normal(size=classes),
             )
         )
-    return cases
+    # Logits of some thousands, of another size in each sample: exp alone overflows, as does one shift for all samples.
+    x, y, W1, b1, W2, b2 = cases[-1]
+    return [*cases, (x * np.array([[1.0], [0.1], [0.5]]), y, W1, 0.1 * b1, 5000 * W2, b2)]
 
 
 # -- 03.central_difference -------------------------------------------------------------------------------------------
@@ -207,45 +291,107 @@ def difference_cases() -> list[tuple]:
 EXERCISES = [
     Exercise(
         name="03.shared_weight",
-        task="Predict dJ/dw of J = ½ c², c = a + w, a = w·x at w = 3, x = 2: replace None by your number.",
-        reference=27.0,
+        task="Predict dJ/dw of J = ½ c², c = a + w, a = w·x at w = 3, x = 4: replace None by your number.",
+        reference=75.0,
         mistakes=[
-            Mistake("You followed only the path through a. w also enters c directly: the two paths add.", 18.0),
-            Mistake("You followed only the direct path from w to c. w also acts through a = w·x.", 9.0),
-            Mistake("The derivative of ½c² is c, not 2c: the ½ is there to cancel the 2.", 54.0),
+            Mistake("You followed only the path through a. w also enters c directly: the two paths add.", 60.0),
+            Mistake("You followed only the direct path from w to c. w also acts through a = w·x.", 15.0),
+            Mistake("The derivative of ½c² is c, not 2c: the ½ is there to cancel the 2.", 150.0),
             Mistake(
-                "That is dc/dw, the local part. It still has to be multiplied by dJ/dc, the message from above.", 3.0
+                "That is dc/dw, the local part. It still has to be multiplied by dJ/dc, the message from above.", 5.0
             ),
-            Mistake("The local derivative of a = w·x with respect to w is x = 2. You used the value a = 6.", 63.0),
-            Mistake("That is the value of J itself; the question is its derivative with respect to w.", 40.5),
+            Mistake("The local derivative of a = w·x with respect to w is x = 4. You used the value a = 12.", 195.0),
+            Mistake("That is the value of J itself; the question is its derivative with respect to w.", 112.5),
+            Mistake(
+                "c times w is no derivative. dJ/dc = c is the message; what goes with it is dc/dw, not the value of w.",
+                45.0,
+            ),
         ],
-        explanation="dJ/dc = c = 9, and dc/dw = x + 1 = 3, one term for each path: 9 · 3 = 27.",
+        explanation="dJ/dc = c = 15, and dc/dw = x + 1 = 5, one term for each path: 15 · 5 = 75.",
+    ),
+    Exercise(
+        name="03.slopes_on_a_graph",
+        task=(
+            "Write slopes_on_a_graph(users): users[k] holds the pairs (user, local slope) of node k, and the last node "
+            "is J. Return the list of dJ/dnode of all nodes."
+        ),
+        reference=slopes_on_a_graph,
+        cases=graph_cases,
+        mistakes=[
+            Mistake(
+                "A node with several users keeps only the message of the last one. Messages are added over all users.",
+                lambda users: _slopes(users, lambda messages: messages[-1]),
+            ),
+            Mistake(
+                "A node with several users takes only the message of the first one. Messages are added over all users.",
+                lambda users: _slopes(users, lambda messages: messages[0]),
+            ),
+            Mistake(
+                "Along a path slopes are multiplied; the messages of different users are added.",
+                lambda users: _slopes(users, lambda messages: float(np.prod(messages))),
+            ),
+            Mistake(
+                "You took the mean over the users. Each of them moves J on its own, so their messages are added.",
+                lambda users: _slopes(users, lambda messages: sum(messages) / len(messages)),
+            ),
+            Mistake(
+                "You added the local slopes. Multiply each by the message from above, the user's own slope.",
+                lambda users: [*(float(sum(local for _, local in pairs)) for pairs in users[:-1]), 1.0],
+            ),
+            Mistake(
+                "You added the users' slopes without the local ones: a message is multiplied on its way.",
+                lambda users: _slopes([[(user, 1.0) for user, _ in pairs] for pairs in users], sum),
+            ),
+            Mistake(
+                "You went from the first node to the last, and asked users that had no slope yet. Begin at J.",
+                _from_the_start,
+            ),
+            Mistake(
+                "The slope of J with respect to itself is 1, not 0: with 0 no message starts.",
+                lambda users: [0.0] * len(users),
+            ),
+            Mistake(
+                "A node that nobody uses does not reach J: its slope is 0. Only J itself starts with 1.",
+                _every_end_is_one,
+            ),
+            Mistake(
+                "A pair may stand twice in a list: a · a uses a twice, and both messages count.",
+                lambda users: slopes_on_a_graph([list(dict.fromkeys(pairs)) for pairs in users]),
+            ),
+        ],
+        explanation="From the last node to the first, each after all its users: message times local slope, added.",
     ),
     Exercise(
         name="03.cost",
         task=(
-            "Predict how many multiplications the matrix products of forward and backward pass of 100-100-100-100 need "
+            "Predict how many multiplications the matrix products of forward and backward pass of 50-100-20-10 need "
             "for one sample, without the gradient with respect to the input: replace None by your number."
         ),
-        reference=80_000,
+        reference=16_600,
         mistakes=[
             Mistake(
                 "Backward is more than forward: each layer has a product for its weights' gradient, "
                 "and every layer but the first one more, which passes δ on.",
-                60_000,
+                14_400,
             ),
             Mistake(
                 "You counted the gradient with respect to the input as well. Nobody needs it: "
                 "the first layer passes nothing on.",
-                90_000,
+                21_600,
             ),
-            Mistake("That is the backward pass alone; the forward pass comes on top.", 50_000),
-            Mistake("That is the forward pass alone: three products of 100 · 100.", 30_000),
+            Mistake("You spared the last layer equation (2). It is the first one that passes nothing on.", 21_400),
             Mistake(
-                "You counted additions, too. Asked for are multiplications: one for each weight in a product.", 160_000
+                "One of the three is missing: 7,200 forward, as many for the weights' gradients, 2,200 for δ.", 9_400
+            ),
+            Mistake("That is the forward pass alone: 50 · 100 + 100 · 20 + 20 · 10.", 7_200),
+            Mistake(
+                "You counted additions, too. Asked for are multiplications: one for each weight in a product.", 33_200
+            ),
+            Mistake(
+                "Biases are added, not multiplied: leave them out.", lambda answer: answer in (16_860, 16_990), 16_860
             ),
         ],
-        explanation="Forward 3, weights' gradients 3, passing δ on 2: eight products of 100 · 100 = 10,000 each.",
+        explanation="7,200 weights: forward 7,200, equation (3) 7,200, equation (2) without the first layer 2,200.",
     ),
     Exercise(
         name="03.sigmoid_backward",
@@ -328,8 +474,7 @@ EXERCISES = [
                 lambda x, W, upstream: (upstream @ W.T, x.T @ upstream, upstream.sum(axis=0)),
             ),
         ],
-        hint="Write the shapes side by side: x is (n, fan-in), W (fan-in, fan-out), upstream (n, fan-out), and each "
-        "gradient has the shape of what it belongs to.",
+        hint="Ask of one entry of x, of W and of b: who uses it, and with which local slope? Then add up.",
         explanation="Three products: x.T with δ, a sum over rows, δ with W.T.",
     ),
     Exercise(
@@ -375,6 +520,22 @@ EXERCISES = [
                 "The biases' gradients are n times too small: δ already has the 1/n, so sum over samples.",
                 _bias_means,
             ),
+            Mistake(
+                "The gradient of W2 uses z1. What W2 was multiplied with on the way forward is the activation a1.",
+                _z_for_a,
+            ),
+            Mistake(
+                "The tanh is missing on the way forward: the logits are made from a1 = tanh(z1), not from z1.",
+                _linear_forwards,
+            ),
+            Mistake(
+                "delta[y] picks whole rows, the samples number y. One entry a sample is meant: delta[np.arange(n), y].",
+                _rows_for_entries,
+            ),
+            Mistake(
+                "You divided by n and by the number of classes. The loss is a mean over the samples alone.",
+                _mean_over_entries,
+            ),
         ],
         hint="Write down the shapes of δ2, δ1 and the four gradients, then compare yours with central differences.",
         explanation="δ2 = (p − one-hot)/n, δ1 = δ2 W2ᵀ ⊙ (1 − a1²), and each gradient is input ᵀ times δ.",
@@ -408,6 +569,16 @@ EXERCISES = [
             Mistake(
                 "You stepped h/2 to each side. h is the step to each side: from θ − h to θ + h.",
                 _halfway,
+            ),
+            Mistake(
+                "Brackets: x / 2 * h divides by 2 and multiplies by h. Write x / (2 * h).",
+                lambda function, theta, h: h**2 * central_difference(function, theta, h),
+            ),
+            Mistake(
+                "That is the backward difference. Its error falls only like h; step to both sides of theta.",
+                lambda function, theta, h: (
+                    2 * central_difference(function, theta, h) - _forward_difference(function, theta, h)
+                ),
             ),
             Mistake(
                 "The difference is not divided by 2h: that is a change of J, not a slope.",

@@ -24,7 +24,7 @@ QUESTIONS = [
     ),
     Question(
         name="03.2",
-        text="A hidden unit's pre-activation feeds 10 units of the next layer. How do their messages combine?",
+        text="A hidden unit's activation feeds 10 units of the next layer. How do their messages make its δ?",
         options={
             "a": (
                 "Each times its weight, added; the sum times φ'(z)",
@@ -82,11 +82,12 @@ QUESTIONS = [
     ),
     Question(
         name="03.5",
-        text="A network of 20 sigmoid layers with well-scaled weights hardly learns. Why?",
+        text="A network of 20 sigmoid layers with Glorot's starting weights hardly learns. Why?",
         options={
             "a": (
                 "Each layer multiplies δ by φ' ≤ ¼: little reaches the first",
-                "The loss depends on the first layers through 20 such factors: at most about 1e-12 is left.",
+                "The signal passes through 20 such factors: about 1e-12 is left of it. (Much larger weights would make "
+                "up for that.)",
             ),
             "b": (
                 "Backpropagation becomes inaccurate: rounding grows from layer to layer",

@@ -56,19 +56,19 @@ QUESTIONS = [
     ),
     Question(
         name="04.4",
-        text="A framework trains with SGD(nesterov=True). At which point does it take its gradients?",
+        text="On a long even slope you add momentum 0.9 to gradient descent and keep η. What do the steps become?",
         options={
             "a": (
-                "At a look-ahead point that it computes from the weights each time",
-                "That is the textbook's form. Frameworks store the look-ahead point itself as the weights.",
+                "1.9 times as long, since 0.9 of a step is added",
+                "That is the second step. The velocity goes on: 1 + 0.9 + 0.81 + … adds up to 10.",
             ),
             "b": (
-                "At the previous weights",
-                "A gradient from older weights would be stale; no framework does it on purpose.",
+                "A tenth as long, since 0.9 of each is held back",
+                "An average (1 − β) g would leave them as long as they were. The heavy ball adds the whole step.",
             ),
             "c": (
-                "At its stored weights: they are the textbook's look-ahead point",
-                "They changed variables so that the stored weights are the point where the gradient is taken.",
+                "In the end ten times as long",
+                "The velocity grows to −η g / (1 − β). So compare momentum 0.9 with gradient descent at 10 η, too.",
             ),
         },
         answer="c",
@@ -78,11 +78,11 @@ QUESTIONS = [
         text="Full-batch gradient descent on a network, η = 0.2. The sharpness has risen to 10 and stays there. Why?",
         options={
             "a": (
-                "10 is 2/η: oscillating steps keep it from growing further",
+                "10 is 2/η: beyond it, steps along the steepest direction grow",
                 "The edge of stability (Cohen et al. 2021): the loss rises in some steps, yet falls over many.",
             ),
             "b": (
-                "10 is the number of classes, which bounds the sharpness of the loss",
+                "10 is the number of classes, and it bounds the sharpness of the loss",
                 "The same happens with other numbers of classes; change η and the level moves.",
             ),
             "c": (

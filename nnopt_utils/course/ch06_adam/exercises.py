@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,20 @@ import numpy as np
 from nnopt_utils.course.exercises import Exercise, Mistake
 
 Step = tuple[np.ndarray, np.ndarray, np.ndarray]
+SLIPS = [4, 0, 5, 3]  # the lines with a slip in the four printed Adams
+SECOND_STEP = 0.01 * 0.04 / 0.19 / 4
+
+
+# -- 06.printed_adams ------------------------------------------------------------------------------------------------
+
+
+def _one_differs(index: int) -> Callable[[Any], bool]:
+    """Tell whether an answer is right but for one of its four numbers."""
+
+    def wrong(answer: Any) -> bool:
+        return [k for k, (came, line) in enumerate(zip(answer, SLIPS, strict=True)) if came != line] == [index]
+
+    return wrong
 
 
 # -- 06.adagrad_step -------------------------------------------------------------------------------------------------
@@ -35,36 +50,6 @@ def _adagrad_with(denominator, new_v=lambda v, g: v + g**2, sign=1.0):
 
     def step(theta, gradient, v, learning_rate, epsilon):
         new = new_v(v, gradient)
-        return theta - sign * learning_rate * gradient / denominator(new, v, epsilon), new
-
-    return step
-
-
-# -- 06.rmsprop_step -------------------------------------------------------------------------------------------------
-
-
-def rmsprop_step(
-    theta: np.ndarray, gradient: np.ndarray, v: np.ndarray, learning_rate: float, rho: float, epsilon: float
-) -> tuple[np.ndarray, np.ndarray]:
-    v = rho * v + (1 - rho) * gradient**2
-    return theta - learning_rate * gradient / np.sqrt(v + epsilon), v
-
-
-def rmsprop_cases() -> list[tuple]:
-    generator = np.random.default_rng(7)
-    return [
-        (np.array([1.0, -2.0]), np.array([3.0, -0.5]), np.array([0.4, 2.0]), 0.1, 0.9, 0.01),
-        (generator.normal(size=5), generator.normal(size=5), generator.uniform(0.5, 4, 5), 0.3, 0.7, 0.2),
-    ]
-
-
-def _rmsprop_with(
-    denominator=lambda new, old, epsilon: np.sqrt(new + epsilon),
-    new_v=lambda v, g, rho: rho * v + (1 - rho) * g**2,
-    sign=1.0,
-):
-    def step(theta, gradient, v, learning_rate, rho, epsilon):
-        new = new_v(v, gradient, rho)
         return theta - sign * learning_rate * gradient / denominator(new, v, epsilon), new
 
     return step
@@ -98,23 +83,22 @@ def adam_step(
 
 
 def adam_cases() -> list[tuple]:
-    """The first step, an early and a late one; ε is large, so that its place can be seen."""
-    generator = np.random.default_rng(8)
-
-    def averages(size: int) -> tuple[np.ndarray, np.ndarray]:
-        return generator.normal(size=size), generator.uniform(0.1, 2, size)
-
+    """The first step, an early and a late one, small enough to redo by hand; ε is large, so that its place is seen."""
     return [
         (np.array([1.0, -2.0]), np.array([3.0, -0.5]), np.zeros(2), np.zeros(2), 1, 0.1, 0.9, 0.99, 0.02),
-        (generator.normal(size=5), generator.normal(size=5), *averages(5), 4, 0.3, 0.8, 0.95, 0.1),
-        (generator.normal(size=3), 5 * generator.normal(size=3), *averages(3), 30, 0.05, 0.9, 0.999, 0.3),
+        (
+            np.array([0.5, -1.0]),
+            np.array([-2.0, 0.4]),
+            np.array([0.3, -0.7]),
+            np.array([1.2, 0.25]),
+            4,
+            0.3,
+            0.8,
+            0.95,
+            0.1,
+        ),
+        (np.array([2.0]), np.array([5.0]), np.array([-1.5]), np.array([0.6]), 30, 0.05, 0.9, 0.999, 0.3),
     ]
-
-
-def describe_adam_case(
-    theta: np.ndarray, gradient: np.ndarray, m: np.ndarray, v: np.ndarray, t: int, *rest: float
-) -> str:
-    return f"a case of {len(theta)} parameters at t = {t}, (η, β₁, β₂, ε) = {tuple(rest[:4])}"
 
 
 def _adam_with(
@@ -161,6 +145,11 @@ SWAPPED = (
 )
 T_FROM_ZERO = (
     "t counts from 0: then the first correction is 1 − β⁰ = 0, and the first step is 0/0. The first step is t = 1."
+)
+TIMES_T = "β·t stands where β to the power t belongs: `beta**t`."
+STORED = (
+    "θ is right, but you returned m̂ and v̂ as the new state: at the next step they would be corrected again. "
+    "Keep m and v as they are."
 )
 T_STUCK = (
     "t never advances: the correction is always that of the first step. After many steps m and v are no longer too "
@@ -216,6 +205,24 @@ ADAM_MISTAKES = [
         _adam_with(m_rule=lambda m, g, b1, b2: b1 * m + g),
     ),
     (
+        "v is a sum, not an average: the new square comes in with the weight 1 − β₂. As it is, v is 1000 times too "
+        "large at β₂ = 0.999, and steps are 30 times too short.",
+        _adam_with(v_rule=lambda v, g, b1, b2: b2 * v + g**2),
+    ),
+    (
+        "In v the weight is squared, too: ((1 − β₂) g)². Square the gradient first, then weight it: (1 − β₂) g².",
+        _adam_with(v_rule=lambda v, g, b1, b2: b2 * v + ((1 - b2) * g) ** 2),
+    ),
+    (TIMES_T, _adam_with(corrections=lambda t, b1, b2: (1 - b1 * t, 1 - b2 * t))),
+    (
+        "You divided by βᵗ, the share of the zero at the beginning. What the average holds is the rest, 1 − βᵗ.",
+        _adam_with(corrections=lambda t, b1, b2: (b1**t, b2**t)),
+    ),
+    (
+        "The correction is one step ahead: β to the power t + 1. t is already 1 in the first step.",
+        _adam_with(corrections=lambda t, b1, b2: (1 - b1 ** (t + 1), 1 - b2 ** (t + 1))),
+    ),
+    (
         "v averages the gradient itself; it must average its square, or positive and negative gradients cancel in it.",
         _adam_with(v_rule=lambda v, g, b1, b2: b2 * v + (1 - b2) * g),
     ),
@@ -224,8 +231,7 @@ ADAM_MISTAKES = [
         _adam_with(move=lambda theta, g, m, v, eta, epsilon: theta - eta * g / (np.sqrt(v) + epsilon)),
     ),
     (
-        "θ is right, but you returned m̂ and v̂ as the new state: at the next step they would be corrected again. "
-        "Keep m and v as they are.",
+        STORED,
         _adam_with(returned=lambda m, v, m_hat, v_hat: (m_hat, v_hat)),
     ),
 ]
@@ -302,12 +308,6 @@ class _StoresCorrected(ReferenceAdam):
     rule = staticmethod(_adam_with(returned=lambda m, v, m_hat, v_hat: (m_hat, v_hat)))
 
 
-class _NoTimePower(ReferenceAdam):
-    """β is multiplied by t instead of raised to it."""
-
-    rule = staticmethod(_adam_with(corrections=lambda t, b1, b2: (1 - b1 * t, 1 - b2 * t)))
-
-
 def path_of_class(
     answer: Any,
     start: np.ndarray,
@@ -327,11 +327,20 @@ def path_of_class(
 
 
 def class_cases() -> list[tuple]:
-    generator = np.random.default_rng(9)
     return [
         (np.array([1.0, -2.0]), np.array([[3.0, -0.5], [2.0, 0.7], [-1.0, 0.2]]), 0.1, 0.9, 0.99, 0.02),
-        (generator.normal(size=4), generator.normal(size=(6, 4)), 0.3, 0.8, 0.95, 0.1),
+        (
+            np.array([0.5, 1.5, -1.0]),
+            np.array([[1.0, -2.0, 0.3], [0.5, -1.0, 0.6], [-2.0, 0.8, 0.1]]),
+            0.3,
+            0.8,
+            0.95,
+            0.1,
+        ),
     ]
+
+
+SAID_OF_THE_CLASS = (T_STUCK, T_FROM_ZERO, STORED)  # the class's own mistakes say these
 
 
 # -- 06.adamw_step ---------------------------------------------------------------------------------------------------
@@ -370,6 +379,11 @@ def _adamw_with(before, after=lambda moved, old, eta, decay: moved, rule=adam_st
     return step
 
 
+def _shrunk(theta, gradient, eta, decay):
+    """The right decay: θ is shrunk, the gradient is as it was."""
+    return (1 - eta * decay) * theta, gradient
+
+
 def _decay_divided(theta, gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon, weight_decay):
     moved, m, v = adam_step(theta, gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon)
     return moved - learning_rate * weight_decay * theta / (np.sqrt(v / (1 - beta_2**t)) + epsilon), m, v
@@ -384,46 +398,96 @@ def algorithm_1_epsilon(keras_epsilon: float, t: int, beta_2: float) -> float:
 
 EXERCISES = [
     Exercise(
-        name="06.first_step",
+        name="06.votes",
         task=(
-            "Predict how Adam's first step changes θ (default β's, η = 0.001) where the gradient is 1000 and where it "
-            "is 0.001: replace None by [change, change]."
+            "A sample is −2 in four cases of ten, 1 in three, 10 in three; its loss is ½(θ − ξ)². Where do gradient "
+            "descent and sign descent settle? Replace None by [gradient descent, sign descent]."
         ),
-        reference=[-0.001, -0.001],
-        rtol=0.01,
+        reference=[2.5, 1.0],
+        rtol=1e-3,
         mistakes=[
+            Mistake("Right numbers, wrong order: gradient descent first.", [1.0, 2.5]),
+            Mistake("Sign descent does not find the mean: it only asks on which side of θ a sample lies.", [2.5, 2.5]),
             Mistake(
-                "That is gradient descent, −η g. Adam divides by √v̂, which is |g| at the first step.", [-1.0, -1e-6]
+                "Gradient descent does not find the median: a sample ten away pulls ten times as hard.", [1.0, 1.0]
             ),
-            Mistake("The length is right, the sign is not: positive gradients lower θ.", [0.001, 0.001]),
             Mistake(
-                "That is the first step without bias correction, (1 − β₁)/√(1 − β₂) = 3.16 times too long.",
-                [-0.0031623, -0.0031623],
+                "−2 is the most frequent sample, but at −2 six of ten samples vote for going up. Sign descent stops "
+                "where neither side has more than half of the votes.",
+                [2.5, -2.0],
             ),
-            Mistake("m is 0.1 g at the first step, but it is divided by 1 − β₁ = 0.1.", [-0.0001, -0.0001]),
-            Mistake("The learning rate is missing: these are the values of m̂/√v̂.", [-1.0, -1.0]),
-            Mistake("The root is missing in your quotient: g/g² is 1/g.", [-1e-6, -1.0]),
+            Mistake("That is the mean of the three values. Weight each with how often it comes.", [3.0, 1.0]),
+            Mistake("That is the middle between the smallest and the largest. Weight each value.", [4.0, 1.0]),
         ],
-        explanation="m̂ = g and v̂ = g² after one step, so m̂/√v̂ is the sign of g: the size of g does not matter.",
+        explanation="Gradient descent settles at the mean, −0.8 + 0.3 + 3; sign descent at the median.",
     ),
     Exercise(
-        name="06.distance",
+        name="06.second_step",
         task=(
-            "Predict where Adam stands after 100 steps of η = 0.01 from θ = 2, if the gradient is 5 at every step: "
-            "replace None by your number."
+            "Adam, η = 0.01, default β's, ε negligible; the gradient is 4 in step 1 and −4 in step 2. By how much does "
+            "the weight change in each? Replace None by [first, second]."
         ),
-        reference=1.0,
+        reference=[-0.01, SECOND_STEP],
         rtol=0.01,
         mistakes=[
-            Mistake("That is gradient descent: 100 steps of −η g.", -3.0),
-            Mistake("Right length, wrong direction: a positive gradient lowers θ.", 3.0),
-            Mistake("That is one step. How long are the other 99, if m̂ = 5 and √v̂ = 5 each time?", 1.99),
-            Mistake("That is Adagrad, whose steps shrink like 1/√t: Adam's v is an average, not a sum.", 1.81410),
             Mistake(
-                "That is how far it moved. Where does it stand, if it began at 2?", lambda a: a == -1.0, example=-1.0
+                "That is sign descent. In the second step m is 0.9 · 0.4 − 0.1 · 4: nearly all of it cancels.",
+                [-0.01, 0.01],
             ),
+            Mistake("That is gradient descent, −η g. Adam divides by √v̂, which is 4 both times.", [-0.04, 0.04]),
+            Mistake(
+                "That is Adam without bias correction. Divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ, with t = 1 and 2.",
+                [-0.0316228, 0.00223660],
+            ),
+            Mistake(
+                "The second step is corrected as if it were the first: the powers are 0.9² and 0.999².",
+                [-0.01, 0.000707284],
+            ),
+            Mistake("The signs are the wrong way round: the step is subtracted.", [0.01, -SECOND_STEP]),
+            Mistake("The learning rate is missing.", [-1.0, 100 * SECOND_STEP]),
+            Mistake(
+                "They do not cancel completely: in m the older gradient has faded to nine tenths.",
+                lambda a: len(a) == 2 and a[0] == -0.01 and a[1] == 0,
+                example=[-0.01, 0.0],
+            ),
+            Mistake("m̂ is −0.04/0.19, and it is still to be divided by √v̂ = 4.", [-0.01, 4 * SECOND_STEP]),
+            Mistake("m is right, but not corrected in the second step: −0.04 is divided by 1 − 0.9².", [-0.01, 0.0001]),
         ],
-        explanation="For a constant gradient m̂ = g and v̂ = g² at every t: each step is exactly η long.",
+        explanation="m is 0.4, then −0.04, corrected by 1 − 0.81 = 0.19; √v̂ is 4 both times: 0.01 · 0.04/0.19/4.",
+    ),
+    Exercise(
+        name="06.printed_adams",
+        task=(
+            "Of the four printed Adams a, b, c, d one is right. Replace None by a list of four numbers: the line in "
+            "which each has its slip, 0 for the right one."
+        ),
+        reference=SLIPS,
+        rtol=0.0,
+        mistakes=[
+            Mistake(
+                "b only looks unusual: m + 0.1 (g − m) is 0.9 m + 0.1 g, and the same holds for v.",
+                _one_differs(1),
+                example=[4, 1, 5, 3],
+            ),
+            Mistake(
+                "Look at a again, at its corrections: the first steps of a run are a good test.",
+                _one_differs(0),
+                example=[0, 0, 5, 3],
+            ),
+            Mistake(
+                "Look at c again, at its brackets: what does it do where the gradient is zero?",
+                _one_differs(2),
+                example=[4, 0, 0, 3],
+            ),
+            Mistake(
+                "Look at d again: its first step is right. What does it hand on to the second?",
+                _one_differs(3),
+                example=[4, 0, 5, 0],
+            ),
+            Mistake("Lines, please: the number behind each line, not the letter.", ["a", "b", "c", "d"]),
+        ],
+        hint="Each of the three does something else than Algorithm 1 in one line. Run them beside your adam_step.",
+        explanation="a: the power 2 for t. c: ε added to θ. d: m̂ written over m, and corrected again the next time.",
     ),
     Exercise(
         name="06.adagrad_step",
@@ -459,47 +523,6 @@ EXERCISES = [
             Mistake(
                 "ε is added to θ, not to the denominator: look at the brackets.",
                 lambda theta, g, v, rate, e: (theta - rate * g / np.sqrt(v + g**2) + e, v + g**2),
-            ),
-        ],
-    ),
-    Exercise(
-        name="06.rmsprop_step",
-        task=(
-            "Write rmsprop_step(theta, gradient, v, learning_rate, rho, epsilon), with ε inside the root as in Keras: "
-            "return the new theta and the new v."
-        ),
-        reference=rmsprop_step,
-        cases=rmsprop_cases,
-        mistakes=[
-            Mistake(UPHILL, _rmsprop_with(sign=-1.0)),
-            Mistake(
-                "That is Adagrad: v only grows. Let the old v fade by the factor rho.",
-                _rmsprop_with(new_v=lambda v, g, rho: v + g**2),
-            ),
-            Mistake(
-                "The new square comes in with full weight: v settles at 1/(1 − rho) times the mean square, so steps "
-                "are too short. Weight it with 1 − rho.",
-                _rmsprop_with(new_v=lambda v, g, rho: rho * v + g**2),
-            ),
-            Mistake(
-                "The two weights are swapped: rho is the share of the old v, 1 − rho that of the new square.",
-                _rmsprop_with(new_v=lambda v, g, rho: (1 - rho) * v + rho * g**2),
-            ),
-            Mistake(
-                "ε stands beside the root, as in PyTorch. Here it is asked for inside.",
-                _rmsprop_with(denominator=lambda new, old, e: np.sqrt(new) + e),
-            ),
-            Mistake(
-                "The root is missing: v is a mean of squares, so the step would depend on the scale of the gradient.",
-                _rmsprop_with(denominator=lambda new, old, e: new + e),
-            ),
-            Mistake(
-                "You divided by the root of the old v. Take the new gradient into v first, then step.",
-                _rmsprop_with(denominator=lambda new, old, e: np.sqrt(old + e)),
-            ),
-            Mistake(
-                "v averages the gradients; it must average their squares, or opposite gradients cancel in it.",
-                _rmsprop_with(new_v=lambda v, g, rho: rho * v + (1 - rho) * g),
             ),
         ],
     ),
@@ -550,7 +573,6 @@ EXERCISES = [
         ),
         reference=adam_step,
         cases=adam_cases,
-        describe_case=describe_adam_case,
         mistakes=[Mistake(hint, wrong) for hint, wrong in ADAM_MISTAKES],
     ),
     Exercise(
@@ -593,12 +615,7 @@ EXERCISES = [
                 "self.v as they are, and give the corrected ones names of their own.",
                 _StoresCorrected,
             ),
-            Mistake("β·t stands where β to the power t belongs: `beta**t`.", _NoTimePower),
-            *(
-                Mistake(hint, _adam_class(wrong))
-                for hint, wrong in ADAM_MISTAKES
-                if hint in (NO_CORRECTION, ROOT_MISSING, EPSILON_INSIDE, EPSILON_ADDED, UPHILL, SWAPPED)
-            ),
+            *(Mistake(hint, _adam_class(wrong)) for hint, wrong in ADAM_MISTAKES if hint not in SAID_OF_THE_CLASS),
         ],
     ),
     Exercise(
@@ -609,7 +626,6 @@ EXERCISES = [
         ),
         reference=adamw_step,
         cases=adamw_cases,
-        describe_case=describe_adam_case,
         mistakes=[
             Mistake(
                 "That is L2: the decay is added to the gradient, so it goes through m and v and is divided by √v̂. "
@@ -642,10 +658,12 @@ EXERCISES = [
             ),
             Mistake(
                 "The decay is right, but the bias correction is missing.",
-                _adamw_with(
-                    lambda theta, g, eta, decay: ((1 - eta * decay) * theta, g),
-                    rule=_adam_with(corrections=lambda t, b1, b2: (1, 1)),
-                ),
+                _adamw_with(_shrunk, rule=_adam_with(corrections=lambda t, b1, b2: (1, 1))),
+            ),
+            *(
+                Mistake(hint, _adamw_with(_shrunk, rule=wrong))
+                for hint, wrong in ADAM_MISTAKES
+                if hint not in (NO_CORRECTION, UPHILL)
             ),
         ],
     ),

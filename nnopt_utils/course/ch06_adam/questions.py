@@ -62,42 +62,42 @@ QUESTIONS = [
     ),
     Question(
         name="06.4",
-        text="In the example of Reddi et al. Adam walks to the worst point. What is the reason?",
+        text="Samples are 0 nine times of ten and 10 once. RMSProp with a memory of ten steps settles near 0.6, not at "
+        "the mean, 1. What is the reason?",
         options={
             "a": (
-                "The learning rate is too large: a smaller one ends at the best point",
-                "The rate falls like 1/√t, and a smaller base rate takes longer to end at the same point.",
+                "The rate is too large: a small enough one ends at the mean",
+                "A smaller rate takes longer to the same place: where the steps balance does not depend on it.",
             ),
             "b": (
-                "The function is not convex: Adam is caught in a local minimum",
-                "It is linear at every step, hence convex. That is why the example matters.",
+                "The loss is not convex, and RMSProp stays in a local minimum",
+                "It is a parabola for each sample and in the mean. That is why the example matters.",
             ),
             "c": (
-                "v forgets: the rare large gradient is divided by its own size",
-                "The small ones are not. After the division the large gradient counts for less than the two small ones "
-                "against it.",
+                "v forgets, so a rare large gradient is divided by its own size",
+                "The small ones are not, once v has faded. Divided so, the large gradient counts for too little.",
             ),
         },
         answer="c",
     ),
     Question(
         name="06.5",
-        text="Two programs of Adam, both with bias correction and ε = 1e-7; gradients are 1e-6. One adds ε to √v̂, "
-        "the other to √v, before the correction. What happens?",
+        text="Adam with the default β's. For thousands of steps a gradient was almost zero; then it is large and stays "
+        "so. How long are the next steps, at the most, for a constant gradient?",
         options={
             "a": (
-                "The second takes much shorter first steps",
-                "√v is √(1 − β₂) = 1/32 of √v̂ at t = 1, so the same ε weighs 32 times as much.",
+                "η: the division removes the size",
+                "In the long run. But v still remembers the silence, and needs a thousand steps to fill.",
             ),
             "b": (
-                "Nothing that one could measure: ε only prevents a division by zero",
-                "It does that for gradients far above ε. Here √v is 3e-8 at the first step, smaller than ε itself.",
+                "3.16 η, on the first of them",
+                "That is the first one. m goes on filling ten times faster than √v can follow, so the next are longer.",
             ),
             "c": (
-                "The second takes longer first steps",
-                "√v is smaller than √v̂, so ε is the larger part of the denominator, and the step is shorter.",
+                "6.6 η, about twelve steps later",
+                "m is full after some ten steps, v after a thousand. With β₂ = 0.95 it would be hardly more than η.",
             ),
         },
-        answer="a",
+        answer="c",
     ),
 ]

@@ -17,6 +17,7 @@ OUR_OVERHEAD = 0.1  # milliseconds a step for Python, NumPy's calls and everythi
 OUR_UPDATE = 3.0  # nanoseconds a parameter for Adam's step
 OUR_SPEED = 100.0  # operations a nanosecond (10⁹ a second) in matrix products
 NAMES = {"relu": "ReLU"}
+COLOURS_OF_RUNS = "blue", "orange", "green", "vermillion"  # more than the chapter draws: readers add some
 WIDTHS = np.unique(np.geomspace(4, 4096, 241).round().astype(int))
 
 
@@ -75,11 +76,12 @@ def time_per_step(
     ax.set(xlabel="width of the hidden layers", ylabel="milliseconds a step", ylim=(0.05, None))
     drop_minor_ticks(ax)
     if len(ahead):
-        crossing = int(WIDTHS[ahead[0]])
-        ax.axvline(crossing, color="black", linewidth=1)
-        ax.set_title(f"batch {batch_size}: the framework is ahead from width {crossing} on")
+        first, last = (int(WIDTHS[place]) for place in ahead[[0, -1]])
+        ax.axvline(first, color="black", linewidth=1)
+        end = "on" if last == WIDTHS[-1] else f"to {last}"
+        ax.set_title(f"batch {batch_size}: the framework is ahead from width {first} {end}")
     else:
-        ax.set_title(f"batch {batch_size}: NumPy is ahead at every width shown")
+        ax.set_title(f"batch {batch_size}: the framework is ahead at no width shown")
     ax.legend(loc="upper left")
     return figure
 
@@ -116,11 +118,11 @@ def losses_side_by_side(losses: np.ndarray, rival: np.ndarray, same: np.ndarray)
 def differences_of_losses(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Axes:
     """Differences of two programs' losses, step by step; ticks where a unit is on in one and off in the other."""
     _, ax = new_figure(width=7.5, height=3.6)
-    for (activation, (apart, flips)), colour in zip(runs.items(), ("orange", "blue"), strict=True):
+    for (activation, (apart, flips)), colour in zip(
+        runs.items(), COLOURS_OF_RUNS[1::-1] + COLOURS_OF_RUNS[2:], strict=False
+    ):
         steps = np.arange(1, len(apart) + 1)
-        ax.semilogy(
-            steps, np.maximum(apart, 1e-9), color=COLOURS[colour], label={"relu": "ReLU"}.get(activation, activation)
-        )
+        ax.semilogy(steps, np.maximum(apart, 1e-9), color=COLOURS[colour], label=NAMES.get(activation, activation))
         if activation == "relu":
             where = steps[flips > 0]
             ax.plot(where, np.full(len(where), 1.5e-9), "|", color="black", label="on in one, off in the other")
@@ -147,12 +149,14 @@ def keras_over_numpy(grid: Mapping[tuple[int, int], tuple[float, float]]) -> Axe
     """Keras's time over NumPy's against the width, for each batch size; `grid` has (width, batch): (ours, Keras's)."""
     widths = sorted({width for width, _ in grid})
     _, ax = new_figure(width=6.5, height=3.8)
-    for batch_size, colour, marker in zip(sorted({b for _, b in grid}), ("blue", "orange"), ("o", "s"), strict=True):
+    for batch_size, colour, marker in zip(sorted({b for _, b in grid}), COLOURS_OF_RUNS, "osD^", strict=False):
         ratios = [grid[width, batch_size][1] / grid[width, batch_size][0] for width in widths]
         ax.loglog(widths, ratios, marker=marker, color=COLOURS[colour], label=f"batch {batch_size}")
     ax.axhline(1, color="black", linestyle=":")
     ax.set_xticks(widths, [str(width) for width in widths])
-    ax.set_yticks([0.5, 1, 2, 5, 10], ["0.5", "1", "2", "5", "10"])
+    low, high = ax.get_ylim()
+    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= tick <= high]
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     ax.set(xlabel="width of the two hidden layers", ylabel="time of Keras / time of NumPy")
     ax.legend()

@@ -9,12 +9,13 @@ QUESTIONS = [
         options={
             "a": (
                 "The validation digits happen to be easier than the training digits",
-                "That would not explain four points, and it happens in the first epoch with any split.",
+                "The course's are, by less than a point. That does not explain four: with the same weights, training "
+                "and validation digits are that near.",
             ),
             "b": (
                 "The first is averaged over the epoch, the second taken at its end",
                 "Most of the epoch had worse weights. Evaluate the training set after it, and you get about the "
-                "validation accuracy, or more.",
+                "validation accuracy.",
             ),
             "c": (
                 "The network is underfitted: it has learned too little in one epoch",
@@ -33,7 +34,7 @@ QUESTIONS = [
             ),
             "b": (
                 'The text "sparse_categorical_crossentropy"',
-                "That takes the outputs for probabilities, clips them to between 1e-7 and 1, and learning suffers.",
+                "That takes the outputs for probabilities, clips them to 1e-7 … 1 - 1e-7, and learning suffers.",
             ),
             "c": (
                 "Both of these: Keras sees that the softmax is missing",
@@ -44,20 +45,20 @@ QUESTIONS = [
     ),
     Question(
         name="07.3",
-        text="From equal weights and batches, our and Keras's losses agree to 1e-6 for 200 steps. What does that show?",
+        text="From equal weights and batches, our and Keras's losses agree to 1e-5 for 200 steps. What does that show?",
         options={
             "a": (
                 "That both implementations are right: two cannot be wrong alike",
                 "Both could share a mistake. That they compute the same does not say that it is right.",
             ),
             "b": (
-                "That they stay within 1e-6 of each other for ten epochs",
-                "Differences of rounding grow. After some epochs the two are different networks.",
+                "That they stay within 1e-5 of each other for ten epochs",
+                "With ReLUs differences of rounding grow, once an input falls on the other side of a kink.",
             ),
             "c": (
                 "That both compute the same formulas, up to rounding",
-                "Those of forward pass, loss, gradient and optimizer. Another ε in Adam alone is seen within a few "
-                "steps: Figure 07.2.",
+                "Those of forward pass, loss, gradient and optimizer, as far as these steps use them. Another ε in "
+                "Adam alone is seen within 20 steps: Figure 07.2.",
             ),
         },
         answer="c",
@@ -68,15 +69,15 @@ QUESTIONS = [
         options={
             "a": (
                 "Into slower matrix products: TensorFlow's use only one core",
-                "TensorFlow's products are as fast, and use all cores. Here there is just too little to multiply.",
+                "By default they use all cores. Here there is just too little to multiply.",
             ),
             "b": (
                 "Into fetching data and starting many small operations",
-                "Each step costs this whatever its size. So it is paid back when a step has more to compute.",
+                "Each step costs this whatever its width and batch. So it weighs less when a step has more to compute.",
             ),
             "c": (
                 "Into compiling the graph: Keras does it anew at each step",
-                "That happens once, at the first step, and takes about as long as hundreds of steps.",
+                "That happens once, at the first step, and takes as long as hundreds of steps.",
             ),
         },
         answer="b",

@@ -35,6 +35,8 @@ def _lion_cases():
 
     return [
         (np.array([1.0, -2.0, 0.5]), np.array([3.0, -0.1, 0.0]), np.array([-0.1, 0.2, -0.4]), 0.1, 0.9, 0.99, 0.0),
+        # c = 0 where neither the gradient nor m says anything, as at every dark pixel of the digits.
+        (np.array([1.0, -2.0]), np.array([0.0, 0.5]), np.array([0.0, -0.5]), 0.1, 0.5, 0.9, 0.0),
         (*vectors(40, 0.15), 0.05, 0.9, 0.99, 0.5),
         (*vectors(30, 1.0), 0.2, 0.6, 0.8, 0.3),
     ]
@@ -58,6 +60,18 @@ def _decay_without_rate(theta, gradient, m, learning_rate, beta_1, beta_2, weigh
 def _no_sign(theta, gradient, m, learning_rate, beta_1, beta_2, weight_decay):
     direction = beta_1 * m + (1 - beta_1) * gradient
     return theta - learning_rate * (direction + weight_decay * theta), beta_2 * m + (1 - beta_2) * gradient
+
+
+def _lion_with(direction=None, sign=1.0, decay=1.0, memory=None):
+    """A wrong Lion: another direction from c, uphill, without decay, or another memory."""
+
+    def step(theta, gradient, m, learning_rate, beta_1, beta_2, weight_decay):
+        c = beta_1 * m + (1 - beta_1) * gradient
+        direction_of_c = np.sign(c) if direction is None else direction(c)
+        theta = theta - sign * learning_rate * (direction_of_c + decay * weight_decay * theta)
+        return theta, beta_2 * m + (1 - beta_2) * gradient if memory is None else memory(m, gradient, beta_2)
+
+    return step
 
 
 def _sign_of_gradient(theta, gradient, m, learning_rate, beta_1, beta_2, weight_decay):
@@ -102,6 +116,23 @@ def _adadelta_with(factor):
     return step
 
 
+def _new_u_above(theta, gradient, v, u, rho, epsilon):
+    v = rho * v + (1 - rho) * gradient**2
+    u = rho * u + (1 - rho) * gradient**2
+    step = np.sqrt(u + epsilon) / np.sqrt(v + epsilon) * gradient
+    return theta - step, v, u
+
+
+def _adadelta_uphill(theta, gradient, v, u, rho, epsilon):
+    after, v, u = adadelta_step(theta, gradient, v, u, rho, epsilon)
+    return 2 * theta - after, v, u
+
+
+def _old_u(theta, gradient, v, u, rho, epsilon):
+    after, v, _ = adadelta_step(theta, gradient, v, u, rho, epsilon)
+    return after, v, u
+
+
 def _u_of_gradients(theta, gradient, v, u, rho, epsilon):
     v = rho * v + (1 - rho) * gradient**2
     step = np.sqrt(u + epsilon) / np.sqrt(v + epsilon) * gradient
@@ -121,6 +152,17 @@ def warmup_cosine(step: int, learning_rate: float, warmup_steps: int, steps: int
 def _all_rates(schedule, learning_rate, warmup_steps, steps):
     rates = [schedule(step, learning_rate, warmup_steps, steps) for step in range(steps + 4)]
     return None if rates[0] is None else np.array([np.squeeze(rate) for rate in rates])
+
+
+def _first_wrong_step(got, expected):
+    """Which step is wrong first: the largest error would be somewhere in the middle."""
+    if np.shape(got) != np.shape(expected):
+        return False
+    wrong = np.flatnonzero(~np.isclose(got, expected, rtol=1e-6, atol=1e-9))
+    if not wrong.size:
+        return True
+    step = int(wrong[0])
+    return f"the first wrong rate is that of step = {step}: yours is {got[step]:.6g}, it should be {expected[step]:.6g}"
 
 
 def _from_zero(step, learning_rate, warmup_steps, steps):
@@ -144,6 +186,14 @@ def _falling(fall):
         return learning_rate * fall(step, warmup_steps, steps)
 
     return schedule
+
+
+def _without_the_rate(step, learning_rate, warmup_steps, steps):
+    return warmup_cosine(step, 1.0, warmup_steps, steps)
+
+
+def _without_warm_up(step, learning_rate, warmup_steps, steps):
+    return warmup_cosine(max(step, warmup_steps), learning_rate, warmup_steps, steps)
 
 
 # -- Newton–Schulz ---------------------------------------------------------------------------------------------------
@@ -172,6 +222,10 @@ def _normalised_each_step(G, steps):
     for _ in range(steps):
         X = orthogonalised(X, 1)
     return X
+
+
+def _steps_off(by):
+    return lambda G, steps: orthogonalised(G, max(steps + by, 0))
 
 
 def _all_plus(G, steps):
@@ -240,41 +294,129 @@ def _counted(rates, accuracies, within):
     return float(len(_good(accuracies, np.max(accuracies) - within)))
 
 
+# -- paired differences ----------------------------------------------------------------------------------------------
+
+
+def paired_interval(a: np.ndarray, b: np.ndarray, t: float) -> tuple[float, float]:
+    differences = a - b
+    return float(np.mean(differences)), float(t * np.std(differences, ddof=1) / np.sqrt(len(differences)))
+
+
+def _paired_cases():
+    generator = np.random.default_rng(88)
+    luck = generator.normal(size=20)
+    return [
+        (np.array([3.0, 5.0, 4.0]), np.array([1.0, 2.0, 3.5]), 4.303),
+        (95.0 + luck, 94.8 + luck + 0.3 * generator.normal(size=20), 2.093),
+        (generator.normal(size=7), generator.normal(size=7), 2.447),
+    ]
+
+
+def _unpaired(a, b, t):
+    return np.mean(a) - np.mean(b), t * np.sqrt((np.var(a, ddof=1) + np.var(b, ddof=1)) / len(a))
+
+
 EXERCISES = [
     Exercise(
-        name="08.adagrad_step_100",
+        name="08.adagrad_step_9",
         task=(
-            "Adagrad with the rate η = 0.1 sees the gradient 5 at every step (v starts at 0, ε is negligible). "
-            "Predict how long step number 100 is: replace None by your number."
+            "Adagrad with the rate η = 0.3 sees the gradient 5 at every step (v starts at 0, ε is negligible). "
+            "Predict how long step number 9 is: replace None by your number."
         ),
-        reference=0.01,
+        reference=0.1,
         rtol=0.01,
         mistakes=[
+            Mistake("That is η, the length of the first step. v goes on growing: how large is it after 9 steps?", 0.3),
+            Mistake("You divided by t. v is a sum of t equal squares, and the step divides by its root.", 0.3 / 9),
+            Mistake("The gradient cancels: it stands above the line, and in every term of v below it.", 0.5),
+            Mistake("That is gradient descent, η g. Adagrad divides it by the root of v.", 1.5),
+            Mistake("Take the root of v = 9 · 5² before you divide.", 0.3 * 5 / 225),
+            Mistake("That is step number 8: v holds the newest gradient already when it divides.", 0.3 / 8**0.5),
+            Mistake("That is step number 10: after nine gradients v is 9 · 5².", 0.3 / 10**0.5),
             Mistake(
-                "That is η, the length of the first step. v goes on growing: how large is it after 100 steps?", 0.1
+                "That is how far all nine steps go together. Asked is the ninth alone.",
+                float(sum(0.3 / k**0.5 for k in range(1, 10))),
             ),
-            Mistake("You divided by t. v is a sum of t equal squares, and the step divides by its root.", 0.001),
-            Mistake("The gradient cancels: it stands above the line, and in every term of v below it.", 0.05),
-            Mistake("That is gradient descent, η g. Adagrad divides it by the root of v.", 0.5),
-            Mistake("Take the root of v = 100 · 5² before you divide.", lambda a: 1e-4 < a < 3e-4, example=0.0002),
+            Mistake("A length is positive: θ moves by −0.1, which is 0.1 long.", -0.1),
         ],
-        explanation="v = 100 · 5², its root is 50, and 0.1 · 5 / 50 = 0.01 = η/√100. The rate is still 0.1.",
+        explanation="v = 9 · 5², its root is 15, and 0.3 · 5 / 15 = 0.1 = η/√9. The rate is still 0.3.",
     ),
     Exercise(
         name="08.keras_adagrad",
         task=(
-            "Keras's Adagrad starts v at 0.1. Its first gradient is 0.01. Predict the first step as a multiple of the "
-            "rate η: replace None by your number (two digits are enough)."
+            "Keras's Adagrad starts v at 0.1. Its first gradient is 0.2. Predict the length of the first step as a "
+            "multiple of the rate η: replace None by your number (two digits are enough)."
         ),
-        reference=0.01 / np.sqrt(0.1 + 0.01**2),
-        rtol=0.05,
+        reference=0.2 / 0.14**0.5,
+        rtol=0.02,
         mistakes=[
-            Mistake("That is the paper's, with v starting at 0. Here v is 0.1 + 0.01² before the division.", 1.0),
-            Mistake("That is gradient descent's step, η g. Adagrad divides g by the root of v.", 0.01),
-            Mistake("Take the root: the step is g/√v, not g/v.", lambda a: 0.09 < a < 0.11, example=0.1),
-            Mistake("That is √0.1, the divisor alone. Divide g = 0.01 by it.", lambda a: 0.3 < a < 0.33, example=0.316),
+            Mistake("That is the paper's, with v starting at 0. Here v is 0.1 + 0.2² before the division.", 1.0),
+            Mistake("That is gradient descent's step, η g. Adagrad divides g by the root of v.", 0.2),
+            Mistake("Take the root: the step is g/√v, not g/v.", 0.2 / 0.14),
+            Mistake("You forgot to add g² to v before dividing: v is 0.1 + 0.2².", 0.2 / 0.1**0.5),
+            Mistake("v is a sum of squares: add g² = 0.04, not g.", 0.2 / 0.3**0.5),
+            Mistake("The squares are added under one root: √(0.1 + 0.2²), not √0.1 + 0.2.", 0.2 / (0.1**0.5 + 0.2)),
+            Mistake("That is the divisor √v alone. Divide g = 0.2 by it.", 0.14**0.5),
+            Mistake("v starts at 0.1, not its root: √(0.1 + g²).", 0.2 / (0.1**2 + 0.2**2) ** 0.5),
+            Mistake(
+                "A length is positive: θ moves downhill by that much.", lambda a: -0.56 < a < -0.51, example=-0.5345
+            ),
         ],
-        explanation="0.01/√(0.1 + 0.0001) = 0.0316: until v has outgrown 0.1, this is gradient descent at 3.16 η.",
+        explanation="0.2/√(0.1 + 0.04) = 0.53: until v has outgrown 0.1, this is gradient descent at up to 3.16 η.",
+    ),
+    Exercise(
+        name="08.paired_interval",
+        task=(
+            "Write paired_interval(a, b, t): a and b hold the results of two optimizers, seed by seed. Return the mean "
+            "of the differences a − b, and half the width of its interval: t · sd / √n, where sd is the differences' "
+            "standard deviation (with n − 1)."
+        ),
+        reference=paired_interval,
+        cases=_paired_cases,
+        mistakes=[
+            Mistake(
+                "You treated the runs as independent. Seed by seed both start from the same network: take the "
+                "differences first, then their standard deviation.",
+                _unpaired,
+            ),
+            Mistake(
+                "The standard deviation divides by n − 1: `np.std(…, ddof=1)`.",
+                lambda a, b, t: (np.mean(a - b), t * np.std(a - b) / np.sqrt(len(a))),
+            ),
+            Mistake(
+                "That is the spread of single differences. Their mean is known √n times better: divide by √n.",
+                lambda a, b, t: (np.mean(a - b), t * np.std(a - b, ddof=1)),
+            ),
+            Mistake(
+                "You divided by n; the mean's uncertainty falls with √n only.",
+                lambda a, b, t: (np.mean(a - b), t * np.std(a - b, ddof=1) / len(a)),
+            ),
+            Mistake(
+                "That is b − a: a positive mean shall say that a is larger.",
+                lambda a, b, t: (np.mean(b - a), t * np.std(a - b, ddof=1) / np.sqrt(len(a))),
+            ),
+            Mistake(
+                "Take the root: the variance is the square of the standard deviation.",
+                lambda a, b, t: (np.mean(a - b), t * np.var(a - b, ddof=1) / np.sqrt(len(a))),
+            ),
+            Mistake(
+                "The factor t is missing: one standard error holds the true mean in two of three cases only.",
+                lambda a, b, t: (np.mean(a - b), np.std(a - b, ddof=1) / np.sqrt(len(a))),
+            ),
+            Mistake(
+                "Half the width is asked for, not the whole.",
+                lambda a, b, t: (np.mean(a - b), 2 * t * np.std(a - b, ddof=1) / np.sqrt(len(a))),
+            ),
+            Mistake(
+                "You returned the median of the differences. The interval belongs to their mean.",
+                lambda a, b, t: (np.median(a - b), t * np.std(a - b, ddof=1) / np.sqrt(len(a))),
+            ),
+            Mistake(
+                "The difference keeps its sign: which of the two is larger is the question.",
+                lambda a, b, t: (np.mean(np.abs(a - b)), t * np.std(a - b, ddof=1) / np.sqrt(len(a))),
+            ),
+        ],
+        explanation="What a seed does to both runs alike drops out of the difference, so the interval is shorter.",
     ),
     Exercise(
         name="08.lion_step",
@@ -313,6 +455,25 @@ EXERCISES = [
                 "That is the sign of the gradient alone. One mini-batch decides then; Lion lets m have the larger say.",
                 _sign_of_gradient,
             ),
+            Mistake(
+                "Where c is 0 the step is 0: `np.sign(0)` is 0. With ±1 every parameter that never has a gradient, "
+                "like the weights of the dark pixels, would drift by η a step.",
+                _lion_with(direction=lambda c: np.where(c >= 0, 1.0, -1.0)),
+            ),
+            Mistake("You went uphill: the step is subtracted.", _lion_with(sign=-1.0)),
+            Mistake("The weight decay is missing: − η λ θ, beside the sign.", _lion_with(decay=0.0)),
+            Mistake("m stays as it was. Return the new memory, β₂ m + (1 − β₂) g.", _lion_with(memory=lambda m, *_: m)),
+            Mistake(
+                "The memory is a mean: the gradient enters with the weight 1 − β₂.",
+                _lion_with(memory=lambda m, g, beta_2: beta_2 * m + g),
+            ),
+            Mistake(
+                "The weights of the direction are swapped: β₁ belongs to the old m, 1 − β₁ to the new gradient.",
+                lambda theta, g, m, eta, b1, b2, decay: (
+                    theta - eta * (np.sign((1 - b1) * m + b1 * g) + decay * theta),
+                    b2 * m + (1 - b2) * g,
+                ),
+            ),
         ],
         explanation="One state array instead of Adam's two, and a step whose length does not depend on the gradient.",
     ),
@@ -347,6 +508,27 @@ EXERCISES = [
                 "ρ and 1 − ρ are swapped: ρ = 0.95 is the share of the old average that is kept.",
                 lambda theta, g, v, u, rho, e: adadelta_step(theta, g, v, u, 1 - rho, e),
             ),
+            Mistake(
+                "You updated u before the step and divided by it. The step uses the old u: the new one holds the step.",
+                _new_u_above,
+            ),
+            Mistake("You went uphill: the step is subtracted.", _adadelta_uphill),
+            Mistake(
+                "u and v have changed places in what you return: θ, v, u.",
+                lambda theta, g, v, u, rho, e: tuple(adadelta_step(theta, g, v, u, rho, e)[i] for i in (0, 2, 1)),
+            ),
+            Mistake(
+                "You exchanged u and v in the rule: v averages squared gradients, u squared steps.",
+                lambda theta, g, v, u, rho, e: adadelta_step(theta, g, u, v, rho, e),
+            ),
+            Mistake("You returned the old u. It too is an average: of the squares of the steps.", _old_u),
+            Mistake(
+                "You returned the step. Asked is the new θ, which is θ − step.",
+                lambda theta, g, v, u, rho, e: (
+                    theta - adadelta_step(theta, g, v, u, rho, e)[0],
+                    *adadelta_step(theta, g, v, u, rho, e)[1:],
+                ),
+            ),
         ],
         explanation="The quotient of two roots has the unit of θ over that of g, so the step has the unit of θ.",
     ),
@@ -360,6 +542,7 @@ EXERCISES = [
         reference=warmup_cosine,
         cases=lambda: [(0.1, 4, 12), (3.0, 1, 6), (0.02, 5, 30)],
         call=_all_rates,
+        compare=_first_wrong_step,
         describe_case=lambda rate, warmup, steps: (
             f"learning_rate={rate}, warmup_steps={warmup}, steps={steps}, every step from 0 to {steps + 3}"
         ),
@@ -391,6 +574,26 @@ EXERCISES = [
             Mistake(
                 "The cosine itself goes down to −1. The rate is (1 + cos)/2 of its top.",
                 _falling(lambda k, w, n: np.cos(np.pi * min((k - w) / (n - w), 1.0))),
+            ),
+            Mistake(
+                "That falls in a straight line. Half a cosine is flat at both ends.",
+                _falling(lambda k, w, n: 1 - min((k - w) / (n - w), 1.0)),
+            ),
+            Mistake(
+                "That is a quarter of a wave, steep at its end: the rate is (1 + cos)/2 over half a wave.",
+                _falling(lambda k, w, n: np.cos(np.pi / 2 * min((k - w) / (n - w), 1.0))),
+            ),
+            Mistake(
+                "The cosine is one step ahead: at step = warmup_steps the rate is still the whole one.",
+                _falling(lambda k, w, n: (1 + np.cos(np.pi * min((k + 1 - w) / (n - w), 1.0))) / 2),
+            ),
+            Mistake(
+                "The cosine reaches 0 one step too soon: it falls over steps − warmup_steps steps.",
+                _falling(lambda k, w, n: (1 + np.cos(np.pi * min((k - w) / max(n - 1 - w, 1), 1.0))) / 2),
+            ),
+            Mistake("The rate is missing: a factor between 0 and 1 is to be multiplied by it.", _without_the_rate),
+            Mistake(
+                "The warm-up is missing: before `warmup_steps` the rate rises in a straight line.", _without_warm_up
             ),
         ],
         explanation="It is Warmup(CosineDecay(learning_rate, steps - warmup_steps), warmup_steps) of the library.",
@@ -427,6 +630,12 @@ EXERCISES = [
             Mistake(
                 "You took powers of the entries. X Xᵀ X is a product of matrices: `X @ X.T @ X`.",
                 _entry_by_entry,
+            ),
+            Mistake("That is one step fewer than asked for.", _steps_off(-1)),
+            Mistake("That is one step more than asked for.", _steps_off(1)),
+            Mistake(
+                "c is missing its sign or b has the wrong one: + 3.4445, − 4.7750, + 2.0315.",
+                lambda G, steps: _iterated(G / np.linalg.norm(G), steps, (3.4445, -4.7750, -2.0315)),
             ),
             Mistake("(X Xᵀ)² is missing its square: the last term is A @ A @ X with A = X @ X.T.", _fourth_power),
             Mistake(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -113,3 +114,109 @@ def difference_of_gradients(generator: np.random.Generator) -> dict[str, Any]:
 def badly_scaled(generator: np.random.Generator) -> dict[str, Any]:
     theta = generator.normal(size=2)
     return {"J": Quadratic([1.0, 10_000.0]).value, "theta": theta}
+
+
+def axis(optimizer: Any, curvature: float, start: float, steps: int) -> list[float]:
+    """Errors along one axis, before the first step and after each."""
+    problem, theta = Quadratic([curvature]), np.array([start])
+    errors = [start]
+    for _ in range(steps):
+        optimizer.step(theta, problem.gradient(theta))
+        errors.append(float(theta[0]))
+    return errors
+
+
+@subject()
+def heavy_ball_errors(generator: np.random.Generator) -> dict[str, Any]:
+    curvature, eta, beta = (float(x) for x in generator.uniform(0.2, 0.9, size=3))
+    before, here, after = axis(SGD(eta, momentum=beta), curvature, float(generator.normal()), 4)[-3:]
+    return {"e_t-1": before, "e_t": here, "e_t+1": after, "eta": eta, "beta": beta, "lambda": curvature}
+
+
+@subject(tolerance=1e-7)
+def heavy_ball_factor(generator: np.random.Generator) -> list[dict[str, Any]]:
+    """An overdamped axis: the long run's factor is the larger r, and the product of both shrinks areas."""
+    beta, eta, curvature = float(generator.uniform(0.1, 0.2)), float(generator.uniform(0.1, 0.2)), 1.3
+    errors = axis(SGD(eta, momentum=beta), curvature, 1.0, 60)
+    larger = errors[-1] / errors[-2]
+    first = axis(SGD(eta, momentum=beta), curvature, 1.0, 3)
+    smaller = (first[2] - larger * first[1]) / (first[1] - larger * first[0])
+    return [{"r": r, "beta": beta, "eta": eta, "lambda": curvature} for r in (larger, smaller)]
+
+
+@subject()
+def heavy_ball_best(generator: np.random.Generator) -> dict[str, Any]:
+    """The rate and momentum at which both ends are critically damped, by halving an interval."""
+    mu, L = sorted(float(x) for x in generator.uniform(0.5, 3, size=2))
+    low, high = 1 / L, 4 / L
+    for _ in range(200):
+        eta = (low + high) / 2
+        low, high = (eta, high) if (eta * L) ** 0.5 - 1 < 1 - (eta * mu) ** 0.5 else (low, eta)
+    return {"eta": eta, "beta": (1 - (eta * mu) ** 0.5) ** 2, "L": L, "mu": mu, "kappa": L / mu}
+
+
+RAISED = 0.7
+
+
+def raised(problem: Quadratic) -> Callable[[np.ndarray], float]:
+    """J with a smallest value that is not 0."""
+    return lambda theta: problem.value(theta) + RAISED
+
+
+@subject()
+def smooth(generator: np.random.Generator) -> dict[str, Any]:
+    """A round bowl, on which the bounds of L-smoothness and of strong convexity are attained."""
+    L, T = float(generator.uniform(0.5, 3)), 4
+    eta = float(generator.uniform(0.2, 0.6)) / L
+    problem = Quadratic([L, L], minimum=generator.normal(size=2))
+    theta, Delta = generator.normal(size=(2, 2))
+    g = problem.gradient(theta)
+    names: dict[str, Any] = {"J": raised(problem), "theta": theta, "Delta": Delta, "g": g, "L": L, "mu": problem.mu}
+    names |= {"J*": RAISED, "theta_t": theta, "g_t": g, "eta": eta, "T": T, "theta_1": theta}
+    return names | {"theta_t+1": moved(GradientDescent(eta), theta, g)}
+
+
+@subject()
+def sum_of_gradients(generator: np.random.Generator) -> dict[str, Any]:
+    """Gradients g_1 … g_T of gradient descent with 1/L on a round bowl: the first step arrives."""
+    L, T = float(generator.uniform(0.5, 3)), 4
+    problem, theta = Quadratic([L, L], minimum=generator.normal(size=2)), generator.normal(size=2)
+    names: dict[str, Any] = {"theta_1": theta.copy(), "J": raised(problem), "J*": RAISED, "L": L, "T": T}
+    gradients = []
+    for _ in range(T):
+        gradients.append(problem.gradient(theta))
+        theta = moved(GradientDescent(1 / L), theta, gradients[-1])
+    return names | {"g": np.array(gradients)}
+
+
+@subject()
+def guaranteed_step(generator: np.random.Generator) -> dict[str, Any]:
+    """One step of gradient descent with 1/L on a bowl: bounds that no function attains."""
+    problem, theta = bowl(generator), generator.normal(size=2)
+    names: dict[str, Any] = {"J": problem.value, "J*": problem.minimum_value, "L": problem.L, "mu": problem.mu}
+    names |= {"theta_t": theta, "theta*": problem.minimum, "loose": True}
+    return names | {"theta_t+1": moved(GradientDescent(1 / problem.L), theta, problem.gradient(theta))}
+
+
+@subject()
+def chebyshev_lengths(generator: np.random.Generator) -> dict[str, Any]:
+    """Lengths whose inverses are the roots of the Chebyshev polynomial on [μ, L]."""
+    mu, L = sorted(float(x) for x in generator.uniform(0.5, 3, size=2))
+    roots = np.sort(np.polynomial.Chebyshev.basis(5, domain=[mu, L]).roots().real)[::-1]
+    return {"eta": 1 / roots, "K": 5, "L": L, "mu": mu, "k": 2, "eta_k": 1 / roots[1]}
+
+
+@subject()
+def two_layer_linear(generator: np.random.Generator) -> dict[str, Any]:
+    """One step of gradient descent on f = uᵀv/√m with the loss f²/2."""
+    m, eta = 5, float(generator.uniform(0.2, 0.6))
+    theta = generator.normal(size=2 * m)
+
+    def read(theta: np.ndarray) -> tuple[float, float]:
+        return float(theta[:m] @ theta[m:] / m**0.5), float(theta @ theta / m)
+
+    f, curvature = read(theta)
+    gradient = f * np.concatenate([theta[m:], theta[:m]]) / m**0.5
+    f_new, curvature_new = read(moved(GradientDescent(eta), theta, gradient))
+    names = {"f_t": f, "f_t+1": f_new, "lambda_t": curvature, "lambda_t+1": curvature_new, "eta": eta, "m": m}
+    return names | {"u": theta[:m], "v": theta[m:], "f": f, "lambda": curvature}

@@ -30,10 +30,10 @@ def right_probabilities(generator: np.random.Generator) -> dict[str, Any]:
 @subject()
 def standard_error(generator: np.random.Generator) -> dict[str, Any]:
     """The spread of the share of right ones, over all numbers of right ones that there can be."""
-    n, p = 5, float(generator.uniform(0.2, 0.8))
-    chances = np.array([math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)])
+    n, q = 5, float(generator.uniform(0.2, 0.8))
+    chances = np.array([math.comb(n, k) * q**k * (1 - q) ** (n - k) for k in range(n + 1)])
     shares = np.arange(n + 1) / n
-    return {"s": math.sqrt(chances @ shares**2 - (chances @ shares) ** 2), "p": p, "n": n}
+    return {"s": math.sqrt(chances @ shares**2 - (chances @ shares) ** 2), "q": q, "n": n}
 
 
 @subject()

@@ -133,7 +133,7 @@ def linear_interpolation(generator: np.random.Generator) -> list[dict[str, Any]]
         return {"f": lambda x: c * x**2, "f''": lambda x: 2 * c + 0 * x, "hat_f": lambda x: np.interp(x, knots, joined)}
 
     cubic = {"f": lambda x: x**3, "f''": lambda x: 6 * x, "hat_f": lambda x: np.interp(x, knots, knots**3)}
-    names = {"a": a, "b": b, "m": m, "h": (b - a) / m, "x": x}
+    names = {"s": b - a, "m": m, "h": (b - a) / m, "x": x}
     return [{**names, **functions} for functions in (parabola(c), parabola(-c), {**cubic, "loose": True})]
 
 

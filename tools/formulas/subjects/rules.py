@@ -63,3 +63,22 @@ def singular_values(generator: np.random.Generator) -> dict[str, Any]:
     X = generator.normal(size=(3, 5)) / 2
     U, sizes, Vt = np.linalg.svd(X, full_matrices=False)
     return {"a": a, "b": b, "c": c, "X": X, "U": U, "Sigma": np.diag(sizes), "V": Vt.T}
+
+
+@subject()
+def weights_of_the_averages(generator: np.random.Generator) -> dict[str, Any]:
+    """The weights of the last six gradients in m and v, and the gradients on which m²/v is largest."""
+    beta_1, beta_2, age = float(generator.uniform(0.5, 0.9)), float(generator.uniform(0.91, 0.99)), np.arange(6)
+    a, b = (1 - beta_1) * beta_1**age, (1 - beta_2) * beta_2**age
+    return {"a": a, "b": b, "g": -float(generator.uniform(0.5, 2)) * a / b}
+
+
+@subject()
+def longest_step(generator: np.random.Generator) -> dict[str, Any]:
+    """Adam's averages after gradients that grow by β₂/β₁ a step, long after the start."""
+    beta_1, beta_2 = float(generator.uniform(0.2, 0.4)), float(generator.uniform(0.8, 0.95))
+    optimizer, theta = Adam(beta_1=beta_1, beta_2=beta_2), np.zeros(1)
+    for t in range(60):
+        optimizer.step(theta, np.array([-1e-20 * (beta_2 / beta_1) ** t]))
+    m, v = optimizer.state["m"][0], optimizer.state["v"][0]
+    return {"m_t": float(m), "v_t": float(v), "beta_1": beta_1, "beta_2": beta_2}
