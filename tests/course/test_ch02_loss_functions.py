@@ -193,6 +193,20 @@ def test_filter_normalised_slices_do_not_see_a_rescaling():
     assert [ax.get_title() for ax in figure.axes] == ["all directions of length 10", "filter-normalised"]
 
 
+def test_filter_normalised_slices_do_see_a_factor_of_each_unit():
+    """The function stays, and so do its outputs; what a random direction does to it does not."""
+    generator = np.random.default_rng(0)
+    network = MLP([5, 8, 3], seed=0, dtype="float64")
+    x, y = generator.normal(size=(30, 5)), generator.integers(0, 3, size=30)
+    twin, factors = network.copy(), np.exp(1.5 * generator.normal(size=8))
+    twin.weights[0] *= factors
+    twin.biases[0] *= factors
+    twin.weights[1] /= factors[:, None]
+    np.testing.assert_allclose(network.forward(x), twin.forward(x), rtol=1e-10)
+    ours, other = (slices_of(each, x, y, np.array([-1, 1.0]), True).max(axis=1) for each in (network, twin))
+    assert not np.allclose(ours, other, rtol=0.1)
+
+
 # -- attacks on what the chapter says --------------------------------------------------------------------------------
 
 
@@ -248,6 +262,24 @@ def test_no_rate_brings_the_squared_error_back_from_far_off():
         assert not arrives(rates, 12).any()
         assert 20 < rates[arrives(rates, 4)].max() < 20.6 and arrives(rates, 4).sum() > arrives(rates, 8).sum() > 0
     assert not arrives(np.array([20.0]), 12, steps=5000).any() and arrives(np.array([20.0]), 12, steps=8000).all()
+
+
+def test_a_rate_that_leaves_the_plateau_crosses_the_valley_and_does_not_rest():
+    rates, z, crossed = np.logspace(np.log10(20.3), np.log10(150_000), 5001), np.full(5001, 12.0), np.zeros(5001, bool)
+    far = np.zeros(5001)
+    with np.errstate(over="ignore"):
+        for step in range(301):
+            p = 1 / (1 + np.exp(-z))
+            crossed |= p < 1 / 3
+            if step > 280:
+                far = np.maximum(far, abs(p - 1 / 3))
+            z = z - 2 * rates * (p - 1 / 3) * p * (1 - p)
+    assert crossed.sum() > 2500 and far.min() > 0.3
+
+
+def test_outputs_that_are_right_and_sure_have_no_loss_left_in_float64():
+    losses = [softmax_cross_entropy(np.array([[gap, 0.0]]), [0])[0] for gap in (36.0, 37.0)]
+    assert losses[0] > 0 == losses[1]
 
 
 def _shifted(which):

@@ -140,7 +140,7 @@ EXERCISES = [
             Mistake("That is in bits, to base 2. Losses use the natural logarithm, np.log.", float(np.log2(26))),
             Mistake("The logarithm of a probability is negative; the loss is minus that.", float(-np.log(26))),
         ],
-        explanation="−ln(1/26) = ln 26 = 3.26. A run whose loss stays there has learned nothing.",
+        explanation="−ln(1/26) = ln 26 = 3.26. It is what a run has that has learned nothing.",
     ),
     Exercise(
         name="00.scale_pixels",

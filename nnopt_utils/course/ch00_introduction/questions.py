@@ -5,7 +5,7 @@ from nnopt_utils.course.quizzes import Question
 QUESTIONS = [
     Question(
         name="00.1",
-        text="Ten classes. After an hour of training the loss is 2.303 and does not move. What was learned?",
+        text="Ten classes. After an hour the loss is 2.303, the accuracy 10 %, and neither moves. What was learned?",
         options={
             "a": (
                 "Nothing: ln 10 = 2.303 is the loss of ten equal probabilities",
@@ -32,7 +32,7 @@ QUESTIONS = [
             ),
             "b": (
                 "One cannot tell: 0.2 points may be chance",
-                "The standard error of one such accuracy is 0.17 points, and seeds add about as much again.",
+                "The standard error of one such accuracy is 0.17 points, and seeds add to that.",
             ),
             "c": (
                 "A's: B has probably overfitted the training images",

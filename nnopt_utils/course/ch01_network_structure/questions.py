@@ -53,7 +53,7 @@ QUESTIONS = [
             ),
             "b": (
                 "Nothing is learned: the gradient of equal weights is zero",
-                "That is so for zeros with tanh or ReLU. With 0.3 the units do learn, all of them the same thing.",
+                "Zeros get no gradient with tanh or ReLU. With 0.3 the units do learn, all of them the same thing.",
             ),
             "c": (
                 "The noise of the mini-batches makes the units different",
@@ -83,7 +83,7 @@ QUESTIONS = [
     ),
     Question(
         name="01.5",
-        text="What does the universal approximation theorem promise?",
+        text="What does the universal approximation theorem promise for networks of ReLU units?",
         options={
             "a": (
                 "One hidden layer can come as close as you like to any continuous function on [0, 1]ⁿ",

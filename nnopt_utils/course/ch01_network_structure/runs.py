@@ -110,7 +110,7 @@ def trained_error(function: Callable[[np.ndarray], np.ndarray], width: int, seed
 def units_that_come_back(seed: int, moving_below: bool = True) -> tuple[int, int]:
     """Count second-layer ReLU units that are dead at the start, and those of them that are alive after training.
 
-    A network 2-16-16-2 with biases −1.2 in its second layer learns the half moons by plain SGD, 300 epochs at rate 0.1.
+    A network 2-16-16-2 with biases −1.2 in its second layer learns the half moons by plain SGD, 100 epochs at rate 0.1.
 
     Args:
         seed: of the network and of the order.
@@ -125,7 +125,7 @@ def units_that_come_back(seed: int, moving_below: bool = True) -> tuple[int, int
 
     dead = network.activations(MOONS[0])[2].max(axis=0) <= 0
     callback = None if moving_below else put_back
-    fit(network, SGD(0.1), MOONS, epochs=300, batch_size=20, seed=seed, callback=callback, progress=False)
+    fit(network, SGD(0.1), MOONS, epochs=100, batch_size=20, seed=seed, callback=callback, progress=False)
     alive = network.activations(MOONS[0])[2].max(axis=0) > 0
     return int(dead.sum()), int((dead & alive).sum())
 

@@ -241,6 +241,11 @@ def _sign_forgotten(outputs: np.ndarray, targets: np.ndarray, delta: float) -> f
     return float(np.where(e <= delta, 0.5 * e**2, delta * (e - 0.5 * delta)).mean())
 
 
+def _straight_piece_signed(outputs: np.ndarray, targets: np.ndarray, delta: float) -> float:
+    e = outputs - targets
+    return float(np.where(np.abs(e) <= delta, 0.5 * e**2, delta * (e - 0.5 * delta)).mean())
+
+
 def _clipped_square(outputs: np.ndarray, targets: np.ndarray, delta: float) -> float:
     return float((0.5 * np.minimum(np.abs(outputs - targets), delta) ** 2).mean())
 
@@ -281,7 +286,8 @@ EXERCISES = [
                 example=-6.91,
             ),
         ],
-        explanation="−ln(1/1000) = ln 1000 = 6.91. A new network whose first loss is far above that is badly scaled.",
+        explanation="−ln(1/1000) = ln 1000 = 6.91. Where the first loss of a new network is far above that, look at "
+        "the scale of its weights and inputs.",
     ),
     Exercise(
         name="02.log_softmax",
@@ -302,23 +308,23 @@ EXERCISES = [
                 _log_of_unshifted,
             ),
             Mistake(
-                "You subtracted each row's mean. A logit far above it, as in (1000, −1000, 0), still overflows: only "
-                "the largest leaves no exponential above 1.",
+                "You subtracted each row's mean. A logit far above it, as in (1000, −1000, 0), still overflows. "
+                "Subtract the largest: then no exponential is above 1.",
                 _shifted_by(_row_mean),
             ),
             Mistake(
-                "You subtracted each row's median. A logit far above it, as in (1000, −1000, 0), still overflows: only "
-                "the largest leaves no exponential above 1.",
+                "You subtracted each row's median. A logit far above it, as in (1000, −1000, 0), still overflows. "
+                "Subtract the largest: then no exponential is above 1.",
                 _shifted_by(lambda logits: np.median(logits, axis=1, keepdims=True)),
             ),
             Mistake(
-                "You subtracted each row's last logit. Another far above it, as in (1000, −1000, 0), still overflows: "
-                "only the largest leaves no exponential above 1.",
+                "You subtracted each row's last logit. Another far above it, as in (0, 1000, −1000), still overflows. "
+                "Subtract the largest: then no exponential is above 1.",
                 _shifted_by(lambda logits: logits[:, -1:]),
             ),
             Mistake(
-                "You subtracted each row's first logit. Another far above it, as in (0, 3, 900), still overflows: only "
-                "the largest leaves no exponential above 1.",
+                "You subtracted each row's first logit. Another far above it, as in (0, 3, 900), still overflows. "
+                "Subtract the largest: then no exponential is above 1.",
                 _shifted_by(lambda logits: logits[:, :1]),
             ),
             Mistake(
@@ -352,10 +358,10 @@ EXERCISES = [
                 _log_softmax_down_columns,
             ),
             Mistake(
-                "You shifted by the largest logit of the whole matrix. A row far below it underflows to log 0: "
-                "shift every "
-                "row by its own largest.",
+                "What you subtracted lies far above a whole row of logits, so all its exponentials underflow, and the "
+                "logarithm is that of 0. Shift every row by its own largest, not by that of the whole matrix.",
                 _one_shift_for_all,
+                key="you-shifted-by-the-largest-logit-of",
             ),
             Mistake(
                 "You shifted inside the sum only. What is subtracted inside the exponentials must also leave "
@@ -386,6 +392,11 @@ EXERCISES = [
                 "take the "
                 "logarithm of a finished softmax: compute the log-softmax.",
                 _log_of_softmax,
+            ),
+            Mistake(
+                "A small number was added inside the logarithm. It hides the infinity, and the loss stops however "
+                "wrong the answer is: compute the log-softmax from the logits.",
+                lambda logits, labels: float(-np.log(_softmax(logits)[np.arange(len(labels)), labels] + 1e-7).mean()),
             ),
             Mistake(
                 "You clipped the probabilities. The loss then stops at 16.1 however wrong the answer is.",
@@ -482,6 +493,10 @@ EXERCISES = [
                 _label_column_of_every_row,
             ),
             Mistake(
+                "You subtracted 1 from every class. Only the right one has the target 1: the others keep their p.",
+                lambda logits, labels: (_softmax(logits) - 1) / len(labels),
+            ),
+            Mistake(
                 "You subtracted the number of the class from every probability. A label is a name, not a quantity: "
                 "turn it into a one-hot row first.",
                 _class_number_subtracted,
@@ -523,6 +538,10 @@ EXERCISES = [
             Mistake(
                 "Large negative errors were squared: compare the size of the error, |e|, with delta.",
                 _sign_forgotten,
+            ),
+            Mistake(
+                "In the straight piece the sign was forgotten: it grows with the size of the error, |e|.",
+                _straight_piece_signed,
             ),
             Mistake(
                 "You clipped the error: beyond delta the loss is constant, and an outlier pulls with no force at all. "

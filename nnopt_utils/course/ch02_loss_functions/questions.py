@@ -46,7 +46,7 @@ QUESTIONS = [
         options={
             "a": (
                 "Nothing: a softmax of a softmax gives the same probabilities again",
-                "Probabilities lie in [0, 1], so the second softmax is nearly uniform whatever the first said.",
+                "Probabilities lie in [0, 1], so of 10 classes the second softmax gives none more than 0.23.",
             ),
             "b": (
                 "An error message: the loss finds no logits",

@@ -9,7 +9,7 @@ QUESTIONS = [
         options={
             "a": (
                 "The result differs: only multiplied backwards is it the gradient",
-                "The product of the local derivatives is the same in any order. What differs is the cost.",
+                "The product of the local derivatives is the same from either end. What differs is the cost.",
             ),
             "b": (
                 "The loss is one number: each step is a vector times a matrix",
@@ -28,7 +28,7 @@ QUESTIONS = [
         options={
             "a": (
                 "Each times its weight, added; the sum times φ'(z)",
-                "A small change of the unit reaches the loss on 10 paths, and small changes add up.",
+                "A small change of the unit reaches the loss through 10 units, and small changes add up.",
             ),
             "b": (
                 "Each times its weight, multiplied; the product times φ'(z)",
@@ -86,8 +86,8 @@ QUESTIONS = [
         options={
             "a": (
                 "Each layer multiplies δ by φ' ≤ ¼: little reaches the first",
-                "The signal passes through 20 such factors: about 1e-12 is left of it. (Much larger weights would make "
-                "up for that.)",
+                "The signal passes through 20 such factors, and W hardly stretches it: about 1e-12 is left. (Much "
+                "larger weights would make up for that.)",
             ),
             "b": (
                 "Backpropagation becomes inaccurate: rounding grows from layer to layer",

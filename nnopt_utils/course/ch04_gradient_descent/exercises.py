@@ -222,7 +222,11 @@ def _tilted_gradient(theta):
 
 
 def _quartic_gradient(theta):
-    return theta**3 - np.array([1.0, 3.0]) * theta[::-1]
+    return theta**3 - 2.0 * theta[::-1]
+
+
+def _hilltop_gradient(theta):
+    return -_bowl_gradient(theta)
 
 
 def curvature_cases() -> list[tuple]:
@@ -230,6 +234,7 @@ def curvature_cases() -> list[tuple]:
         (_bowl_gradient, np.array([1.0, -2.0]), 60),
         (_tilted_gradient, np.array([0.5, 1.0, -1.0]), 80),
         (_quartic_gradient, np.array([1.5, 0.5]), 80),
+        (_hilltop_gradient, np.array([0.5, 1.0]), 60),
     ]
 
 
@@ -315,11 +320,14 @@ def backtracking_cases() -> list[tuple]:
     direction, origin = np.array([2.0, -1.0, 2.0]), np.array([1.5, -0.5, 0.3])
     narrow = _valley_along(direction, origin, (0.9e-4, 0.55e-4, 0.2))
     barely = _valley_along(direction, origin, (0.2e-4, 0.2e-4, 0.2))
+    halfway = _valley_along(direction, origin, (0.2e-4, 0.35e-4, 0.2))
     wide = _valley_along(0.1 * direction, origin, (1.1e-4, 0.3, 0.2))
     return [
         (_bowl_value, theta, np.array([1.0, 30.0]) * theta, 1.0),
+        (_bowl_value, theta, np.array([1.0, 30.0]) * theta, 3.0),
         (narrow, origin, direction, 1.0),
         (barely, origin, direction, 1.0),
+        (halfway, origin, direction, 1.0),
         (wide, origin, 0.1 * direction, 1.0),
         (_just_enough, np.array([0.0]), np.array([1.0]), 1.0),
     ]
@@ -502,6 +510,14 @@ EXERCISES = [
                 "The rate is right; the contraction is of the distance, |1 − ηλ|, not of J (its square).",
                 lambda values: (best_constant_rate(values)[0], best_constant_rate(values)[1] ** 2),
             ),
+            Mistake(
+                "The rate is right; but 1 − 1/κ is the factor of the rate 1/L. Put your rate into |1 − ηλ|.",
+                lambda values: (best_constant_rate(values)[0], 1 - float(np.min(values) / np.max(values))),
+            ),
+            Mistake(
+                "The rate is right; 1 − 2/κ is near the factor for a large κ. Put your rate into |1 − ηλ|.",
+                lambda values: (best_constant_rate(values)[0], abs(1 - 2 * float(np.min(values) / np.max(values)))),
+            ),
             Mistake("That is heavy ball's best rate, with its factor. Here there is no momentum.", _rate_of_heavy_ball),
         ],
         explanation="At 2/(L+μ) the steepest and the flattest direction shrink equally fast, with opposite signs.",
@@ -550,6 +566,10 @@ EXERCISES = [
                 "That is the curvature along the gradient. It is the largest only if the gradient points that way.",
                 _curvature_along_gradient,
             ),
+            Mistake(
+                "That is the length of Hv, which has lost the sign: on a hilltop the curvature is negative.",
+                lambda f, theta, iterations: abs(largest_curvature(f, theta, iterations)),
+            ),
             Mistake("You added up the entries of Hv. The curvature along v is vᵀHv.", _sum_of_product),
         ],
         explanation="Each product with H stretches the steepest direction most: after many of them only it is left.",
@@ -571,6 +591,14 @@ EXERCISES = [
             Mistake(
                 "The share must shrink with the step: 1e-4·s·‖g‖². You left s out on the right.",
                 _searched(lambda new, old, s, g, theta: new <= old - 1e-4 * float(g @ g)),
+            ),
+            Mistake(
+                "The share shrinks with the step itself, 1e-4·s·‖g‖². You squared s.",
+                _searched(lambda new, old, s, g, theta: new <= old - 1e-4 * s**2 * float(g @ g)),
+            ),
+            Mistake(
+                "The search begins with the length `first`. Yours began with 1.",
+                lambda f, theta, g, first: backtracking_step(f, theta, g, 1.0),
             ),
             Mistake(
                 "The slope along −g is −‖g‖², the norm squared, not the norm.",
@@ -626,8 +654,8 @@ EXERCISES = [
     Exercise(
         name="04.diagnosis",
         task=(
-            "Which of the four runs needs a smaller rate, which one passes a saddle, and which one would gain most "
-            "from momentum? Replace None by the three letters in this order, like 'ABC'."
+            "Which of the four runs needs a smaller rate, which one passes a saddle, and which of the other two would "
+            "gain from momentum 0.9 at its rate? Replace None by the three letters in this order, like 'ABC'."
         ),
         reference="DAB",
         mistakes=[

@@ -40,12 +40,12 @@ QUESTIONS = [
     ),
     Question(
         name="04.3",
-        text="κ = 10,000. About how many times fewer steps does optimal momentum need than optimal gradient descent?",
+        text="A quadratic, κ = 10,000. About how many times fewer steps does optimal momentum need, in the long run?",
         options={
             "a": ("2 times", "Momentum does better than a constant factor: its count grows with √κ instead of κ."),
             "b": (
                 "100 times",
-                "Gradient descent needs of the order of κ steps, heavy ball and Nesterov of √κ: √10,000 = 100.",
+                "Gradient descent needs of the order of κ steps, the heavy ball of √κ: √10,000 = 100.",
             ),
             "c": (
                 "10,000 times",

@@ -128,7 +128,8 @@ def numbered_samples(n: int) -> Batch:
 
 
 def minibatch_cases() -> list[tuple]:
-    return [(*numbered_samples(8), 3, 1), (*numbered_samples(24), 8, 2), (*numbered_samples(17), 64, 3)]
+    # Seven in threes: the last batch holds one sample, so that neither it nor an even split is overlooked.
+    return [(*numbered_samples(7), 3, 1), (*numbered_samples(24), 8, 2), (*numbered_samples(17), 64, 3)]
 
 
 # -- 05.sgd_epoch ----------------------------------------------------------------------------------------------------
@@ -360,8 +361,8 @@ EXERCISES = [
                 ),
             ),
             Mistake(
-                "Every epoch has the same order: the seed is set anew inside the function. Use the generator that is "
-                "passed in; it goes on from where it was.",
+                "Every epoch has the same order: the seed is set anew inside the function, or nothing is drawn at all. "
+                "Use the generator that is passed in; it goes on from where it was.",
                 same_seed,
             ),
             Mistake(
@@ -482,6 +483,10 @@ EXERCISES = [
                 lambda s, b, m, n: (s - b) / (1 / m - 1 / n) / b,
             ),
             Mistake(
+                "You took the big batch for the full one, as if it had no noise. Both sizes stand in the answer.",
+                lambda s, b, m, n: m * (s - b) / b,
+            ),
+            Mistake(
                 "That is tr Σ, the noise. Divide it by the signal ‖g‖².",
                 lambda s, b, m, n: (s - b) / (1 / m - 1 / n),
             ),
@@ -499,13 +504,13 @@ EXERCISES = [
                 lambda s, b, m, n: (s - b) * (n - m) / (n * b - m * s),
             ),
         ],
-        explanation="A batch of this size has as much noise as signal: larger ones begin to waste samples.",
+        explanation="A batch of this size has as much noise as signal; far larger ones waste samples.",
     ),
     Exercise(
         name="05.update_average",
         task=(
-            "Write update_average(average, theta, t): average is the mean of the first t − 1 iterates (anything for "
-            "t = 1); return the mean of the first t, theta being the newest. Keep no list."
+            "Write update_average(average, theta, t): average is the mean of the first t − 1 iterates (any finite "
+            "numbers for t = 1); return the mean of the first t, theta being the newest. Keep no list."
         ),
         reference=update_average,
         cases=average_cases,
@@ -691,7 +696,7 @@ EXERCISES = [
                 lambda rate, steps, b, new: (rate * new / b, round(steps * b / new)),
             ),
         ],
-        explanation="It holds while the rate stays well below its limit of stability; see the section on batch size.",
+        explanation="It holds while both batches are far below the noise scale; see the section on batch size.",
     ),
     Exercise(
         name="05.rate_drop",

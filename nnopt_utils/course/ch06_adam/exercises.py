@@ -21,7 +21,8 @@ def _one_differs(index: int) -> Callable[[Any], bool]:
     """Tell whether an answer is right but for one of its four numbers."""
 
     def wrong(answer: Any) -> bool:
-        return [k for k, (came, line) in enumerate(zip(answer, SLIPS, strict=True)) if came != line] == [index]
+        pairs = zip(answer, SLIPS, strict=True)
+        return [k for k, (came, line) in enumerate(pairs) if came != line and str(came) != str(line)] == [index]
 
     return wrong
 

@@ -67,7 +67,7 @@ QUESTIONS = [
         options={
             "a": (
                 "The rate is too large: a small enough one ends at the mean",
-                "A smaller rate takes longer to the same place: where the steps balance does not depend on it.",
+                "Smaller rates take longer, to 0.59: where small steps balance does not depend on how small they are.",
             ),
             "b": (
                 "The loss is not convex, and RMSProp stays in a local minimum",
@@ -91,7 +91,7 @@ QUESTIONS = [
             ),
             "b": (
                 "3.16 η, on the first of them",
-                "That is the first one. m goes on filling ten times faster than √v can follow, so the next are longer.",
+                "That is the first one. m goes on filling, and faster than √v can follow, so the next ones are longer.",
             ),
             "c": (
                 "6.6 η, about twelve steps later",

@@ -46,7 +46,14 @@ EXPLANATIONS = (
 
 
 class Unusable(Exception):
-    """Raised by a check's helper on a result that is not of the form that the task asks for; the text says why."""
+    """Raised by a check's helper on a result that is not of the form that the task asks for; the text says why.
+
+    Example:
+        >>> raise Unusable("Batch 3 of 4 is empty.")
+        Traceback (most recent call last):
+        ...
+        nnopt_utils.course.exercises.calling.Unusable: Batch 3 of 4 is empty.
+    """
 
 
 @dataclass(frozen=True)

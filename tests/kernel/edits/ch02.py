@@ -13,11 +13,17 @@ EDITS = [
     ("line_with_outlier(outlier=-4.0, delta=0.3)", "line_with_outlier(outlier=9.0, delta=4.0)"),
     ("for far in (5, 10, 20):", "for far in (1, 2):"),
     ("w = np.array([3.0, 4.0])", "w = np.array([1.0, 2.0, 3.0])"),
-    ("for _ in range(20):\n    said", "for _ in range(2):\n    said"),
+    ("for _ in range(20):\n        said", "for _ in range(2):\n        said"),
     (
         "fit(trained, SGD(0.05, momentum=0.9), (x_few, y_few), epochs=30",
         "fit(trained, SGD(0.01), (x_few, y_few), epochs=1",
     ),
     ("    tensor *= 0.44", "    tensor *= 2.0"),
+    ("target=0.0, rate=0.15, steps=300", "target=0.0, rate=0.15, steps=20"),
+    ("for name in slopes for start in (2, 4)}", "for name in slopes for start in (3,)}"),
+    ("for start in (2, 4, 6)}", "for start in (1, 7)}"),
+    ("    for _ in range(2000):", "    for _ in range(50):"),
+    ("np.array([[1.0, 3.0, 0.5, -1.0]])", "np.array([[1.0, 3.0, 0.5, -1.0, 2.0, 0.0]])"),
+    ("np.exp(1.5 * np.random", "np.exp(0.1 * np.random"),
     ("by_sum -= 0.4 *", "by_sum -= 0.4 / 7 *"),
 ]

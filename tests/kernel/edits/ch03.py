@@ -22,7 +22,7 @@ EDITS = [
         "net = MLP([784] + [64] * 20 + [10], activation, initializer",
         "net = MLP([784] + [64] * 5 + [10], activation, initializer",
     ),
-    ('"sigmoid, scale 6": scaled(6)', '"sigmoid, scale 6": scaled(1)'),
+    ("return 6 * glorot_uniform", "return 1 * glorot_uniform"),
     ("fit(net, SGD(0.03, momentum=0.9), subset, epochs=8", "fit(net, SGD(0.3, momentum=0.5), subset, epochs=1"),
     ("scale=4.0)", "scale=12.0)"),
     ("h, at = 0.3, 0.1", "h, at = 0.05, 0.1"),

@@ -5,7 +5,7 @@ EDITS = [
     ("for share in (0.3, 1.0, 1.9)", "for share in (0.3, 1.0, 2.2)"),
     ("kappa = 100", "kappa = 400"),
     ("kappa=30.0, rate_share=1.0, momentum=0.7", "kappa=100.0, rate_share=2.5, momentum=0.0"),
-    ("K, many = 64,", "K, many = 10,"),
+    ("K, many, mixed = 64,", "K, many, mixed = 10,"),
     ("worst = Quadratic([1.0, 10.0]", "worst = Quadratic([1.0, 20.0]"),
     ("= Chain(200), 4.0, 400, []", "= Chain(50), 4.0, 150, []"),
     ("offsets = Saddle(), [1e-2, 1e-4, 1e-6]", "offsets = Saddle(), [1e-1, 1e-3, 1e-5]"),
