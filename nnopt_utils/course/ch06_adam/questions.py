@@ -66,7 +66,7 @@ QUESTIONS = [
         "the mean, 1. What is the reason?",
         options={
             "a": (
-                "The rate is too large: a small enough one ends at the mean",
+                "The rate is too large: with a small enough one it ends at the mean",
                 "Smaller rates take longer, to 0.59: where small steps balance does not depend on how small they are.",
             ),
             "b": (

@@ -27,17 +27,15 @@ def test_every_common_mistake_of_a_step_has_a_name(name: str) -> None:
         assert result.mistake.startswith("mistake:") or result.mistake == f"slip:{common.key}", result.message
 
 
+def _weight_squared(theta, g, m, v, t, rate, b1, b2, e):
+    m, v = b1 * m + (1 - b1) * g, b2 * v + ((1 - b2) * g) ** 2
+    return theta - rate * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + e), m, v
+
+
 @pytest.mark.parametrize(
     ("name", "wrong", "key"),
     [
-        (
-            "06.rmsprop_step",
-            lambda theta, g, v, rate, rho, e: (
-                theta - rate * g / np.sqrt(rho * v + ((1 - rho) * g) ** 2 + e),
-                rho * v + ((1 - rho) * g) ** 2,
-            ),
-            "weight_squared",
-        ),
+        ("06.adam_step", _weight_squared, "weight_squared"),
         ("06.algorithm_1_epsilon", lambda e, t, b2: e / (1 - b2**t), "power_left_out"),
     ],
 )
