@@ -64,7 +64,7 @@ def explorers() -> Iterator[tuple[str, FigureFunction, dict[str, Any]]]:
             for call in calls(tree, "explore"):
                 controls = {k.arg: eval(ast.unparse(k.value), dict(names)) for k in call.keywords if k.arg}
                 controls.pop("labels", None)
-                yield chapter.number, names[ast.unparse(call.args[0])], controls
+                yield chapter.number, names[ast.unparse(call.args[0]).removeprefix("figures.")], controls
 
 
 def positions(controls: dict[str, Any], corners: int, others: int) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ MINUTES = """<!-- minutes -->
 | Predict | 1 min |  |
 | The idea | 2 min | 6 min |
 | *Going deeper:* Why | 1 min |  |
-| The experiment | 1 min | 2 min |
+| The experiment | 2 min | 2 min |
 | Checked against the literature | 1 min |  |
 | Common mistakes | 1 min |  |
 | Exercises | 1 min | 9 min |

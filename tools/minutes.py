@@ -6,6 +6,7 @@ The constants below are the course's estimate of a reader who is new to the subj
 from __future__ import annotations
 
 import argparse
+import ast
 import math
 import re
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from tools.chapter import CAPTION, DEEPER, EXERCISE, HEADING, Block, blocks_of, 
 from tools.twins import ROOT, Pair, find_pairs, read_twin
 
 WORDS_A_MINUTE = 200
-SECONDS_A_LINE = 6  # of code that is shown; imports and comments are passed over
+SECONDS_A_LINE = 6  # of code that is shown; imports and comments are passed over, of a claim its sentence is read
 SECONDS_A_FORMULA = 15  # one that stands on its own
 SECONDS_A_FIGURE = 20
 SECONDS_A_TABLE = 15
@@ -109,10 +110,18 @@ def _reading(block: Block, names: Sequence[str]) -> float:
     if {"solution", "stub", "check"} & set(names):
         return 0.0  # the exercise's minutes hold them
     tree = parse_code(block.text)
+    claims = calls(tree, "claim")
+    claimed = {row for call in claims for row in range(call.lineno, (call.end_lineno or call.lineno) + 1)}
+    words = sum(len(_text(node).split()) for call in claims for node in ast.walk(call.args[0]))
     tables = len(calls(tree, "table")) + len(calls(tree, "literature_table"))
     listings = len(calls(tree, "show_source"))
-    seconds = _shown_lines(block.text) * SECONDS_A_LINE + tables * SECONDS_A_TABLE + listings * SECONDS_A_LISTING
-    return seconds / 60
+    code = "\n".join(row for k, row in enumerate(block.text.split("\n"), start=1) if k not in claimed)
+    seconds = _shown_lines(code) * SECONDS_A_LINE + tables * SECONDS_A_TABLE + listings * SECONDS_A_LISTING
+    return words / WORDS_A_MINUTE + seconds / 60
+
+
+def _text(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _shown_lines(code: str) -> int:

@@ -33,7 +33,7 @@ def explorers(chapter: Chapter) -> Iterator[tuple[str, dict[str, Any], dict[str,
         for call in calls(tree, "explore"):
             controls = {k.arg: eval(ast.unparse(k.value), dict(names)) for k in call.keywords if k.arg}
             labels = controls.pop("labels", None)
-            yield ast.unparse(call.args[0]), controls, full_labels(controls, labels)
+            yield ast.unparse(call.args[0]).removeprefix("figures."), controls, full_labels(controls, labels)
 
 
 ALL = [(chapter, *explorer) for chapter in CHAPTERS for explorer in explorers(chapter)]
@@ -137,7 +137,7 @@ def test_every_figure_function_is_used_by_its_chapter(chapter: Chapter):
         and not name.startswith("_")
         and inspect.get_annotations(function, eval_str=True).get("return") is Figure
     }
-    code = "\n".join(cell.source for _, cell in chapter.code_cells())
+    code = "\n".join(cell.source for _, cell in chapter.code_cells()).replace("figures.", "")
     assert drawing and {name for name in drawing if f"{name}(" not in code and f"explore({name}" not in code} == set()
 
 

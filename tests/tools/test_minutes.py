@@ -25,6 +25,7 @@ def counted(*cells: NotebookNode) -> minutes.Minutes:
         (new_markdown_cell("<!-- formula: x -->\n\n$$a = b$$"), 15 / 60),
         (new_markdown_cell("a $b = c$ d\n\n```\nnot read\n```"), 3 / 200),
         (code("import numpy as np\nfrom a import (\n    b,\n)\n\n# a comment\nx = 1\ny = 2"), 12 / 60),
+        (code('x = 1\nclaim(\n    "five words stand here now",\n    x == 1,\n)'), 6 / 60 + 5 / 200),
         (code("show_source(fit)"), 66 / 60),
         (code("table(rows)"), 21 / 60),
         (code("def f():\n    raise NotImplementedError", "stub"), 0.0),

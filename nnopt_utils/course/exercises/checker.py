@@ -46,7 +46,8 @@ class Checker:
             >>> def step(theta, gradient, learning_rate):
             ...     return theta - learning_rate * gradient
             >>> result = check("04.gradient_descent_step", step, solution=True)
-            ✓ 04.gradient_descent_step: the course's own solution: correct.
+            ✓ 04.gradient_descent_step: the course's own solution: correct. To first order this step changes J
+            by −η‖g‖²: downhill, whatever the gradient is.
         """
         exercise = self._find(name)
         if exercise is None:
