@@ -89,9 +89,9 @@ def test_only_some_cases_never_end() -> None:
 def test_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "SECONDS", 20.0)
     monkeypatch.setattr(limits, "MEGABYTES", 100)
-    assert "took more than 100 megabytes of memory" in examine(EXERCISE, hoarding).message or (
-        "MemoryError" in examine(EXERCISE, hoarding).message
-    )
+    message = examine(EXERCISE, hoarding).message
+    # On a busy machine the system's limit may come before ours is looked at.
+    assert "took more than 100 megabytes of memory" in message or "a list that grows without end" in message
     assert limits.megabytes_used() >= 0
 
 
