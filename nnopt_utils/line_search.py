@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nnopt_utils._objective import Objective
 from nnopt_utils._validation import check_array, check_integer, check_number
 from nnopt_utils.history import Trajectory
-from nnopt_utils.problems.objectives import Objective
 
 Search = Callable[[Objective, np.ndarray, np.ndarray], float]
 

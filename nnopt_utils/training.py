@@ -14,11 +14,11 @@ from threadpoolctl import threadpool_limits
 
 from nnopt_utils._bars import progress_bar
 from nnopt_utils._interrupts import deferred_interrupt
+from nnopt_utils._objective import Objective, check_objective
 from nnopt_utils._validation import as_generator, called_as, check_array, check_integer, describe
 from nnopt_utils.history import History, Trajectory
 from nnopt_utils.networks import MLP, Cut
 from nnopt_utils.optimizers import NonFiniteGradientError, Optimizer
-from nnopt_utils.problems.objectives import Objective
 
 
 class DivergenceError(ArithmeticError):
@@ -226,6 +226,7 @@ class _Run:
     def _step(self, batch: np.ndarray) -> tuple[float, np.ndarray]:
         theta = self.network.parameters
         x, y = self.x.take(batch, axis=0), self.y.take(batch, axis=0)
+        self.optimizer.observe(self.network, x, y)
         loss, gradient = self.network.backpropagate(x, y, theta, out=self.gradient)
         try:
             if not math.isfinite(loss):
@@ -378,7 +379,7 @@ def minimize(
         >>> bool(trajectory.values[-1] < 1e-12)
         True
     """
-    _check_objective(problem, start)
+    check_objective(problem, start, "minimize(problem, optimizer, steps)")
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer: got {describe(optimizer)}; expected an Optimizer, e.g. GradientDescent(0.1)")
     if optimizer.t:
@@ -403,22 +404,6 @@ def minimize(
             if callback is not None and _is_true(callback(t, theta)):
                 break
     return Trajectory(np.array(points), np.array(values), np.array(norms), diverged, repr(optimizer))
-
-
-def _check_objective(problem: Any, start: Any) -> None:
-    has_functions = all(callable(getattr(problem, name, None)) for name in ("value", "gradient"))
-    if has_functions and isinstance(problem, type):
-        raise TypeError(f"problem: got the class {problem.__name__}; expected an instance, {problem.__name__}(…)")
-    if has_functions and (start is not None or hasattr(problem, "start")):
-        return
-    hint = ""
-    if isinstance(problem, Optimizer):
-        hint = "; the problem comes first: minimize(problem, optimizer, steps)"
-    elif isinstance(problem, MLP):
-        hint = ": problems.NetworkObjective(network, x, y) is one"
-    elif callable(problem):
-        hint = ": problems.FunctionObjective(value, gradient, start) makes one of functions"
-    raise TypeError(f"problem: got {describe(problem)}; expected an object with value, gradient and start{hint}")
 
 
 @np.errstate(over="ignore", invalid="ignore")

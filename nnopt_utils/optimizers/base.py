@@ -12,6 +12,7 @@ import numpy as np
 
 from nnopt_utils._validation import check_finite, describe
 from nnopt_utils.layout import Place
+from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers.averaging import collected_mean, mix_into
 from nnopt_utils.optimizers.clipping import check_clips, clipped
 from nnopt_utils.optimizers.declared import CONVENTIONS, Declared
@@ -171,6 +172,28 @@ class Optimizer(State, Declared, ABC):
         if self.ema_momentum is not None:
             weight = 1.0 if self.t == 1 else 1 - self.ema_momentum
             mix_into(self.state["average"], theta, weight, self.block_size)
+
+    def observe(self, network: MLP, x: np.ndarray, y: np.ndarray) -> None:
+        """See the batch whose gradient comes next: ``fit`` calls it before each ``step``. Most rules need none of it.
+
+        Rules that use more of the network than its gradient, such as its curvature, override it.
+
+        Args:
+            network: at the parameters θ at which the gradient is taken; it is left as it is.
+            x, y: the batch, rows of what ``network.check_data`` returned.
+
+        Example:
+            >>> from nnopt_utils.networks import MLP
+            >>> from nnopt_utils.optimizers import SGD
+            >>> from nnopt_utils.training import fit
+            >>> class Watching(SGD):
+            ...     def observe(self, network, x, y):
+            ...         print(len(x), "samples")
+            >>> data = np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 1])
+            >>> history = fit(MLP([1, 2]), Watching(learning_rate=0.1), data, epochs=1, batch_size=2, progress=False)
+            2 samples
+            1 samples
+        """
 
     def begin_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         """Compute what is the same for all blocks of this step. A rule may override it.

@@ -4,7 +4,7 @@
 ``quadratic``           a bowl with given curvatures, in any dimension
 ``surfaces``            test functions of two parameters, each hard in its own way
 ``regression``          logistic and softmax regression on data: convex, of any size
-``objectives``          what an objective must have; one of two functions, or of a network and data
+``objectives``          an objective of two functions, or of a network and data
 ======================  ==========================================================================
 
 The base class ``Problem`` says what they have in common.
@@ -12,9 +12,10 @@ The base class ``Problem`` says what they have in common.
 
 from __future__ import annotations
 
+from nnopt_utils._objective import Objective
 from nnopt_utils._validation import check_choice
 from nnopt_utils.problems.base import Domain, Problem
-from nnopt_utils.problems.objectives import FunctionObjective, NetworkObjective, Objective
+from nnopt_utils.problems.objectives import FunctionObjective, NetworkObjective
 from nnopt_utils.problems.quadratic import Quadratic
 from nnopt_utils.problems.regression import LogisticRegression, SoftmaxRegression
 from nnopt_utils.problems.surfaces import Beale, Himmelblau, Plateau, Ravine, Rosenbrock, Saddle, Surface

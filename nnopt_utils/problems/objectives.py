@@ -1,45 +1,14 @@
-"""What an objective must have, and objectives made of what one has: two functions, or a network and data."""
+"""Objectives made of what one has: two functions, or a network and data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from nnopt_utils._validation import check_array, describe
 from nnopt_utils.networks import MLP
-
-
-class Objective(Protocol):
-    """What ``minimize`` and line searches need of a problem.
-
-    Example:
-        >>> from nnopt_utils.optimizers import GradientDescent
-        >>> from nnopt_utils.training import minimize
-        >>> class Bowl:
-        ...     start = np.array([4.0])
-        ...
-        ...     def value(self, theta):
-        ...         return 0.5 * theta @ theta
-        ...
-        ...     def gradient(self, theta):
-        ...         return theta
-        >>> minimize(Bowl(), GradientDescent(learning_rate=0.5), steps=2).points.ravel()
-        array([4., 2., 1.])
-        >>> float(Bowl().value(Bowl.start)), Bowl().gradient(Bowl.start)
-        (8.0, array([4.]))
-    """
-
-    @property
-    def start(self) -> np.ndarray:
-        """A point to begin at."""
-
-    def value(self, theta: np.ndarray) -> Any:
-        """J(θ)."""
-
-    def gradient(self, theta: np.ndarray) -> np.ndarray:
-        """g(θ)."""
 
 
 class FunctionObjective:
