@@ -61,16 +61,16 @@ def conjugate_gradients(
         p_{k+1} = z_{k+1} + \beta_k p_k
 
     with r = b − A x, z = M⁻¹ r (z = r without a preconditioner) and p_0 = z_0. In exact arithmetic it ends after at
-    most d steps, one for each distinct eigenvalue. Before that the error, measured by
-    ‖e‖_A = (eᵀA e)^½, falls as
+    most d steps, one for each distinct eigenvalue. Before that the error in the norm of A falls as
 
     .. math::
 
-        \lVert x_k - x^\star \rVert_A \le \frac{2 q^k}{1 + q^{2k}} \lVert x_0 - x^\star \rVert_A, \qquad
-        q = \frac{\sqrt{\kappa} - 1}{\sqrt{\kappa} + 1}
+        e_k = \sqrt{(x_k - x^\star)^\top A (x_k - x^\star)}, \qquad
+        e_k \le \frac{2 q^k}{1 + q^{2 k}} e_0, \qquad
+        q = \frac{\sqrt{\kappa} - 1}{\sqrt{\kappa} + 1} = 1 - \frac{2}{\sqrt{\kappa} + 1}
 
-    where κ is the condition number of A (of M⁻¹A). It is mostly quoted as 2 qᵏ. A single step may gain less than q:
-    the first one is a step of steepest descent, which promises (κ − 1)/(κ + 1).
+    where κ is the condition number of A (of M⁻¹A). It is mostly quoted as e_k <= 2 qᵏ e_0. A single step may gain less
+    than the factor q: the first is one of steepest descent, which promises (κ − 1)/(κ + 1).
 
     Args:
         matrix: A, shape (d, d), or the function v ↦ A v.

@@ -33,17 +33,15 @@ def newton(
 
     ``damped=True`` makes every step descend. With the eigenvalues and eigenvectors of H,
 
-    .. math:: \theta_{t+1} = \theta_t - s\, U \operatorname{diag}(1 / \lvert \lambda \rvert)\, U^\top g, \qquad
+    .. math:: d = -U \operatorname{diag}(1 / \lvert \lambda \rvert)\, U^\top g, \qquad
               H = U \operatorname{diag}(\lambda)\, U^\top
 
-    with s = 1, ½, ¼, … the first for which J falls enough (Armijo). Absolute values, rather than a multiple of I added
-    to H: then each direction keeps its own scale, so a slope of negative curvature is left as fast as one of positive
-    curvature is descended, where the multiple, which has to outweigh the most negative eigenvalue, shortens the step in
-    all others too. The price is a decomposition in place of a solution of linear equations.
-
+    the step is s d with s = 1, ½, ¼, …, the first for which J falls enough (Armijo). Why absolute values, and not a
+    multiple of I that is added to H? So each direction keeps its own scale, and a slope of negative curvature is left
+    as fast as one of positive curvature is descended; the multiple has to outweigh the most negative eigenvalue, and
+    shortens the step along all positive ones, too. The price is a decomposition in place of a solution of equations.
     Eigenvalues below the last digits of the largest are raised to these. Where the gradient has vanished but an
-    eigenvalue is negative, at a saddle that was hit exactly, the step is the eigenvector: so damped Newton ends where
-    no eigenvalue is clearly negative.
+    eigenvalue is clearly negative, at a saddle that was hit exactly, the next step is along its eigenvector.
 
     Args:
         problem: has ``value``, ``gradient`` and ``hessian``.

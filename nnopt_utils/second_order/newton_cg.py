@@ -23,13 +23,14 @@ def newton_cg(
 ) -> Result:
     r"""Minimise by Newton steps that are solved only as exactly as pays.
 
-    .. math:: \lVert H s + g \rVert \le \eta\, \lVert g \rVert, \qquad \eta = \min(0.2,\ \lVert g \rVert^{0.3}), \qquad
-              \theta_{t+1} = \theta_t + \alpha s
+    Conjugate gradients find a step s with H s ≈ −g from products H v alone, so no matrix is stored. They end where
+    ‖H s + g‖ is at most the share
 
-    Conjugate gradients find s with products H v alone, so no matrix is stored. They need few while the minimum is far,
-    and more the closer it is: the steps then converge faster than linearly. They stop at a direction without positive
-    curvature; if it is the first, s goes along it, down, as far as the size of its curvature says.
-    α = 1, ½, ¼, … is the first for which J falls enough (Armijo).
+    .. math:: \eta = \min(0.2, \lVert g \rVert^{0.3})
+
+    of ‖g‖: they need few products while the minimum is far, and more the closer it is, so the steps converge faster
+    than linearly. They stop at a direction without positive curvature; if it is the first, s goes along it, down, as
+    far as the size of its curvature says. Of s, s/2, s/4, … the first is taken for which J falls enough (Armijo).
 
     Args:
         problem: has ``value``, ``gradient`` and ``hessian_operator``, ``hessian_vector_product`` or ``hessian``; of
@@ -71,9 +72,8 @@ def newton_cg(
 def _direction(run: Run, max_products: int) -> np.ndarray:
     """Solve H s = −g, roughly."""
     g, norm = run.gradient, run.gradient_norm
-    forcing = min(0.2, norm**0.3)
     # No product is spent on digits beyond the run's tolerance.
-    enough = max(forcing, 0.5 * run.tolerance / norm)
+    enough = max(forcing(norm), 0.5 * run.tolerance / norm)
     product = run.hessian_product()
     prepare = getattr(run.problem, "preconditioner", None)
     found = conjugate_gradients(
@@ -89,3 +89,8 @@ def _direction(run: Run, max_products: int) -> np.ndarray:
     curvature = abs(float(p @ product(p)))
     length = -float(g @ p) / curvature if curvature > 0 else 1.0
     return length * p
+
+
+def forcing(norm: float) -> float:
+    """η: how exactly to solve, where ‖g‖ is this."""
+    return min(0.2, norm**0.3)

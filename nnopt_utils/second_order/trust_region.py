@@ -121,11 +121,13 @@ def trust_region(
 ) -> Result:
     r"""Minimise by Newton steps that stay where the quadratic model is to be trusted.
 
-    .. math:: s \approx \arg\min_{\lVert s \rVert \le \Delta} g^\top s + \tfrac12 s^\top H s, \qquad
-              \rho = \frac{J(\theta) - J(\theta + s)}{-g^\top s - \frac12 s^\top H s}
+    A step s comes from :func:`steihaug`, with products H v alone: it makes the quadratic model small within a ball of
+    radius Δ, inside the ball to the share min(0.1, ‖g‖^½) of ‖g‖. Then
 
-    s comes from :func:`steihaug`, with products H v alone, solved to the share min(0.1, ‖g‖^½) of
-    ‖g‖. ρ says what share of the promised decrease came: a step is taken if ρ > 10⁻⁴; below ¼ the radius Δ becomes ‖s‖/4; above ¾ it doubles if s ended on the boundary.
+    .. math:: \rho = \frac{J(\theta) - J(\theta + s)}{-g^\top s - \frac12 s^\top H s}
+
+    says what share of the promised decrease came. The step is taken if ρ > 10⁻⁴; below ¼ the radius becomes ‖s‖/4;
+    above ¾ it doubles if s ended on the boundary.
 
     Negative curvature is followed to the boundary, so saddles are left. One that is met exactly, with a gradient of 0
     or on a line along which the gradient has no part across, is not noticed: :func:`newton` looks at the Hessian's
@@ -170,10 +172,8 @@ def trust_region(
             while not run.message:  # until a step is taken, with the same gradient and Hessian
                 found = steihaug(product, run.gradient, radius, tolerance=forcing)
                 x = run.x + found.step
-                # Where J changes in its last digits only, noise must not refuse a step that the model trusts.
-                rounding = 1e-14 * (1 + abs(run.value))
                 value = run.value_at(x)
-                rho = (run.value - value + rounding) / (found.decrease + rounding)
+                rho = agreement(run.value, value, found.decrease)
                 length = float(np.linalg.norm(found.step))
                 if rho < POOR:
                     radius = length / 4
@@ -185,3 +185,9 @@ def trust_region(
                 if radius <= 1e-15 * (1 + float(np.linalg.norm(run.x))):
                     run.stop("no step lowers J: its last digits are reached, or the gradient is wrong")
     return run.result()
+
+
+def agreement(value: float, new_value: float, promised: float) -> float:
+    """ρ. Where J changes in its last digits only, noise must not refuse a step that the model trusts."""
+    rounding = 1e-14 * (1 + abs(value))
+    return (value - new_value + rounding) / (promised + rounding)
