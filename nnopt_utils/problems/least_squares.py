@@ -59,23 +59,23 @@ class LeastSquares(Problem):
     @np.errstate(all="ignore")
     def gradient(self, theta: Any) -> np.ndarray:
         """g = 2 Rᵀ r, shape (d,)."""
-        return self._gradient(self._point(theta))
+        return self._gradient_of(self._point(theta))
 
-    def _gradient(self, x: np.ndarray) -> np.ndarray:
+    def _gradient_of(self, x: np.ndarray) -> np.ndarray:
         return 2 * self._residuals(x) @ self._jacobian(x)
 
     @np.errstate(all="ignore")
     def hessian(self, theta: Any) -> np.ndarray:
         """H = ∇²J(θ), shape (d, d), symmetric to the last digit."""
         x = self._point(theta)
-        rows = [self._gradient(x + 1j * _H * e).imag / _H for e in np.eye(self.dimension)]
+        rows = [self._gradient_of(x + 1j * _H * e).imag / _H for e in np.eye(self.dimension)]
         return (np.array(rows) + np.array(rows).T) / 2
 
     @np.errstate(all="ignore")
     def hessian_vector_product(self, theta: Any, vector: Any) -> np.ndarray:
         """H(θ) v for v of shape (d,), at the price of one complex gradient."""
         vector = check_array("vector", vector, shape=(self.dimension,))
-        return self._gradient(self._point(theta) + 1j * _H * vector).imag / _H
+        return self._gradient_of(self._point(theta) + 1j * _H * vector).imag / _H
 
     @np.errstate(all="ignore")
     def gauss_newton_vector_product(self, theta: Any, vector: Any) -> np.ndarray:
