@@ -27,6 +27,7 @@ from tools.formulas.subjects.descent import difference_of_values, quadratic
 from tools.formulas.subjects.networks import backpropagation as layers_backward
 from tools.formulas.subjects.networks import forward
 from tools.formulas.subjects.newton import NEWTON
+from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
 
@@ -45,6 +46,7 @@ NOTATION = {
     *(r"J(\theta)", r"\varphi(z)", r"|z|", r"-\alpha", r"\Phi", r"\phi", r"[-\delta, \delta]", r"\delta > 0", r"\pm c"),
     *(r"\pm 1 / \sqrt{\text{fan-in}}", r"\frac{h^2}{6} J'''", r"10^{-16} |J| / h", r"10^{-5}", r"\eta_{\max}"),
     r"\tfrac{\lambda}{2}\sum_k \lVert W^{(k)}\rVert^2",
+    r"\frac{s^\top y}{y^\top y} I",
     *(r"z^{(1)}, z^{(2)}, \dots", r"z^{(1)}, \dots", r"\delta^{(1)}, \delta^{(2)}, \dots"),
 }
 N, K = 2, 3
@@ -144,6 +146,7 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 # -- networks and line searches --------------------------------------------------------------------------------------
 
 DOCUMENTED |= NEWTON
+DOCUMENTED |= QUASI_NEWTON
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
     DOCUMENTED[owner] = Subject(owner.__name__, layers_backward, 1e-7)
