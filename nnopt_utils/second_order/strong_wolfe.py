@@ -18,7 +18,7 @@ Evaluate = Callable[[np.ndarray], tuple[float, np.ndarray]]
 DECREASE = 1e-4  # c₁ of all methods here
 MAX_EVALUATIONS = 50  # of one line search of theirs
 ROUNDING = 1e-12  # a change of J by less than this, relative to J, is one of its last digits: it says nothing
-PRECISION_ENDS = "J changes in its last digits only: this is all that double precision gives"
+PRECISION_ENDS = "J changes in its last digits only: double precision ends here, unless the gradient jumps"
 _GROW = 4.0  # by how much more than the last the next step may grow
 _MARGIN = 0.1  # how far from the ends of the bracket the next trial stays, relative to its width
 
@@ -85,11 +85,11 @@ def strong_wolfe(
         J(\theta + \alpha d) \le J(\theta) + c_1 \alpha\, g^\top d, \qquad
         \lvert \nabla J(\theta + \alpha d)^\top d \rvert \le c_2 \lvert g^\top d \rvert
 
-    The first keeps steps from being too long, the second from being too short: behind a step of which the slope is
-    still steep, J has more to give. The step grows until such a point lies before it; then the bracket shrinks around
-    one, by cubic interpolation. Where J is not finite the step is shortened. Where J changes in its last digits only,
-    by less than 10⁻¹² of it, values say nothing more and slopes decide alone, as in the approximate Wolfe conditions
-    of Hager and Zhang: the new slope has to lie between c₂ gᵀd and (2 c₁ − 1) gᵀd.
+    The first keeps steps from being too long, the second from being too short: behind a step at whose end J is still
+    steep it has more to give. The step grows until such a point lies before it; then the bracket shrinks around one,
+    by cubic interpolation. Where J is not finite the step is shortened. Where J changes in its last digits only, by
+    less than 10⁻¹² of it, values say nothing more: slopes decide, and the first condition is that of Hager and Zhang
+    in its place, the new slope is at most (2 c₁ − 1) gᵀd.
 
     Args:
         problem: has ``value`` and ``gradient``; ``value_and_gradient`` is used if it has that, too.
@@ -216,7 +216,7 @@ def search(
         trials.append(trial)
         is_lower = value <= start.value + decrease * step * start.slope
         is_level = abs(value - start.value) <= rounding
-        if (is_lower and abs(trial.slope) <= flat) or (is_level and -flat <= trial.slope <= approximate):
+        if abs(trial.slope) <= flat and (is_lower or (is_level and trial.slope <= approximate)):
             return LineSearch(step, x, value, gradient, len(trials))
         if (is_lower or is_level) and value < low.value + rounding and math.isfinite(trial.slope):
             if trial.slope * (1.0 if high is None else high.step - low.step) >= 0:
@@ -225,10 +225,10 @@ def search(
         else:
             high = trial
         if high is None:
-            step = _beyond(before, low)
+            step = _beyond(before, low, rounding)
         else:
             last, width = width, abs(high.step - low.step)
-            step = _between(low, high, halve=width > 0.66 * last)
+            step = _between(low, high, rounding, halve=width > 0.66 * last)
             if step in (low.step, high.step):  # there is no number between them
                 break
     best = low if low.value < start.value else start
@@ -237,21 +237,28 @@ def search(
 
 
 def _why_not(start: Trial, trials: list[Trial], low: Trial, high: Trial | None, rounding: float) -> str:
-    if high is None:
+    if high is None and low.value < start.value - rounding:
         return f"J still falls after a step of {low.step:.2g}: is it unbounded below?"
     if not any(math.isfinite(trial.value) for trial in trials):
         return f"J is not finite after any step down to {trials[-1].step:.2g}"
-    clear = [trial for trial in trials if abs(trial.value - start.value) > 100 * rounding]
-    if low is start and clear and clear[-1].step * -start.slope > 100 * rounding:
-        rise = f"J rises after a step of {clear[-1].step:.2g}"
-        return f"{rise}, where its gradient says that it falls: is the gradient right?"
-    if np.allclose(low.x, high.x, rtol=1e-12, atol=0.0) or abs(high.value - low.value) <= 100 * rounding:
+    rising = [trial.step for trial in trials if trial.slope < 0 and trial.value > start.value + 100 * rounding]
+    if low.value >= start.value - rounding and (rising or high is None):
+        what = (
+            f"J rises over a step of {min(rising):.2g}" if rising else f"J stays as it is over a step of {low.step:.2g}"
+        )
+        return f"{what}, where its gradient says that it falls: is the gradient right?"
+    if low.value >= start.value - 100 * rounding:
         return PRECISION_ENDS
     return f"the slope stays steep on both sides of a step of {low.step:.2g}: J or its gradient seems to jump there"
 
 
-def _minimum_of_cubic(a: Trial, b: Trial) -> float:
-    """Where the cubic through both values and both slopes has its minimum; NaN if nowhere."""
+def _minimum(a: Trial, b: Trial, rounding: float) -> float:
+    """Where the cubic through both values and both slopes has its minimum; NaN if nowhere.
+
+    Where the values are the same but for rounding, it is where the line through both slopes is 0.
+    """
+    if abs(a.value - b.value) <= rounding:
+        return b.step - b.slope * (b.step - a.step) / (b.slope - a.slope) if a.slope != b.slope else math.nan
     d_1 = a.slope + b.slope - 3 * (a.value - b.value) / (a.step - b.step)
     square = d_1 * d_1 - a.slope * b.slope
     if not square >= 0:
@@ -261,20 +268,23 @@ def _minimum_of_cubic(a: Trial, b: Trial) -> float:
     return b.step - (b.step - a.step) * (b.slope + d_2 - d_1) / bottom if bottom else math.nan
 
 
-def _beyond(before: Trial, last: Trial) -> float:
+def _beyond(before: Trial, last: Trial, rounding: float) -> float:
     """A longer step: J still falls at the last one."""
     shortest, longest = last.step + 1.1 * (last.step - before.step), last.step + _GROW * (last.step - before.step)
-    step = _minimum_of_cubic(before, last)
+    step = _minimum(before, last, rounding)
     return longest if not step > last.step else min(max(step, shortest), longest)
 
 
-def _between(low: Trial, high: Trial, halve: bool) -> float:
+def _between(low: Trial, high: Trial, rounding: float, halve: bool) -> float:
     """A step inside the bracket, away from its ends."""
     width = high.step - low.step
     if not math.isfinite(high.value + high.slope):
         return low.step + _MARGIN * width
-    step = _minimum_of_cubic(low, high)
+    step = _minimum(low, high, rounding)
     if halve or math.isnan(step):
         return low.step + 0.5 * width
     share = (step - low.step) / width
+    if high.value > low.value + rounding:  # far up, values say more than slopes: the parabola without the slope there
+        parabola = 0.5 * low.slope * width / (low.slope * width - (high.value - low.value))
+        share = min(share, 0.5 * (share + parabola))
     return low.step + min(max(share, _MARGIN), 1 - _MARGIN) * width
