@@ -72,7 +72,7 @@ def two_loop(gradient: np.ndarray, pairs: Sequence[Pair] | deque[Pair], scale: f
     q = gradient.copy()
     coefficients = []
     for s, y, rho in reversed(pairs):
-        a = rho * (s @ q)
+        a = rho * s.dot(q)
         q -= a * y
         coefficients.append(a)
     if scale is None and pairs:
@@ -80,7 +80,7 @@ def two_loop(gradient: np.ndarray, pairs: Sequence[Pair] | deque[Pair], scale: f
         scale = 1 / (rho * float(y @ y))
     r = q if scale is None else scale * q
     for (s, y, rho), a in zip(pairs, reversed(coefficients), strict=True):
-        b = rho * (y @ r)
+        b = rho * y.dot(r)
         r += (a - b) * s
     return r
 
