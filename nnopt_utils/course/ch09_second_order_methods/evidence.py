@@ -29,7 +29,7 @@ def paired_ratio(first: Any, second: Any) -> Ratio:
     """The mean of first / second over ten pairs: of the logarithms, so that 2 and ½ weigh the same.
 
     >>> str(paired_ratio([2.0, 8.0] * 5, [1.0] * 10))
-    '4.00 (2.38 to 6.73)'
+    '4.00 (2.37 to 6.75)'
     """
     logs = np.log(np.asarray(first, dtype=float) / np.asarray(second, dtype=float))
     if logs.size != 10 or not np.isfinite(logs).all():
