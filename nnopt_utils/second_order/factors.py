@@ -17,22 +17,16 @@ class FactorOptimizer(TensorOptimizer):
     """Base class of rules that keep a matrix for each side of a tensor: n × n for a side of n.
 
     ``factor_slots`` are the names among ``slots`` that hold such matrices; they come first. ``update`` is given, for
-    the first of these names, one matrix a side, then those of the second, …, then the slots of θ's shape. A subclass
-    says in ``side_shape`` what a side has that is too long for a matrix. In ``state`` the matrices of all tensors stand
-    one after the other; ``matrices`` returns them by tensor.
+    the first of these names, one matrix a side, then those of the second, …, then the slots of θ's shape. In
+    ``state`` the matrices of all tensors stand one after the other; ``matrices`` returns them by tensor.
     """
 
     factor_slots: ClassVar[Sequence[str]] = ()
     flops_per_cube: ClassVar[float] = 0.0
     max_dimension: int
 
-    def side_shape(self, place: Place, length: int) -> tuple[int, ...]:
-        """Return the shape of a matrix that belongs to a side.
-
-        Args:
-            place: the tensor.
-            length: of its side.
-        """
+    def _side_shape(self, place: Place, length: int) -> tuple[int, ...]:
+        """Return the shape of the matrix of a side of this length; a rule may have another where it is long."""
         return (length, length) if length <= self.max_dimension else (length,)
 
     def matrices(self, slot: str) -> dict[str, list[np.ndarray]]:
@@ -58,7 +52,7 @@ class FactorOptimizer(TensorOptimizer):
         if self.layout is None:
             raise ValueError("layout: got none; expected that of a network, optimizer.layout = network.layout")
         sides = [(place, n) for place in self.layout for n in place.shape]
-        return sum(self.flops_per_cube * n**3 for place, n in sides if len(self.side_shape(place, n)) == 2)
+        return sum(self.flops_per_cube * n**3 for place, n in sides if len(self._side_shape(place, n)) == 2)
 
     # -- state of another shape than θ's -----------------------------------------------------------------------------
 
@@ -69,7 +63,7 @@ class FactorOptimizer(TensorOptimizer):
 
     def _size(self, place: Place) -> int:
         """How many numbers the matrices of a tensor have."""
-        return sum(math.prod(self.side_shape(place, n)) for n in place.shape)
+        return sum(math.prod(self._side_shape(place, n)) for n in place.shape)
 
     def _matrices(self, slot: str, place: Place) -> list[np.ndarray]:
         assert self._shape is not None
@@ -77,7 +71,7 @@ class FactorOptimizer(TensorOptimizer):
         earlier = (other for other in self.places(self._shape) if other.where.start < place.where.start)
         start, found = sum(map(self._size, earlier)), []
         for n in place.shape:
-            shape = self.side_shape(place, n)
+            shape = self._side_shape(place, n)
             stop = start + math.prod(shape)
             found.append(array[start:stop].reshape(shape))
             start = stop

@@ -58,8 +58,7 @@ def inverse_root(matrix: np.ndarray, p: int, epsilon: float = 0.0) -> np.ndarray
         epsilon: ε >= 0, the *ridge*; default 0.
 
     Returns:
-        X, of A's shape and type. The eigenvectors are computed in float64: in float32 (measured on Shampoo's factors)
-        eigenvalues below 10⁻⁷ of the largest would be noise, and inverse roots make small eigenvalues matter most.
+        X, of A's shape and type; the eigenvectors are computed in float64.
 
     Raises:
         TypeError, ValueError: A is not a finite symmetric matrix; p or ε out of its range.
@@ -69,6 +68,12 @@ def inverse_root(matrix: np.ndarray, p: int, epsilon: float = 0.0) -> np.ndarray
         >>> X = inverse_root(A, 2)
         >>> np.linalg.eigvalsh(X).round(12), np.allclose(X @ A @ X, np.eye(2))
         (array([0.33333333, 1.        ]), True)
+
+    Warning:
+        A itself must be known well: eigenvalues below the rounding error of its entries are noise, and an inverse root
+        makes small eigenvalues matter most. With eigenvalues from 10⁻⁹ to 1 in a random basis, n = 784, p = 4 and
+        ε = 10⁻⁹, rounding A to float32 changes X by 9 %, wherever the eigenvectors are computed; float32 eigenvectors
+        took as long as float64's.
 
     Source: N. J. Higham, "Functions of matrices: theory and computation", SIAM 2008, section 7.
     """
@@ -105,9 +110,9 @@ def newton_inverse_root(
 
         X \leftarrow X T, \qquad M \leftarrow T^p M, \qquad T = \frac{(1 + p) I - M}{p} .
 
-    M tends to I and X to the root; Xᵖ A = M all the way. Processors that multiply matrices much faster than they find
-    eigenvectors, such as GPUs, prefer it (Anil et al. 2020); each step costs several products, and the number of steps
-    grows with the logarithm of the condition number.
+    M tends to I and X to the root; Xᵖ (A + ε I) = M all the way. It suits processors that multiply matrices much faster
+    than they find eigenvectors. Each step costs several products, and the number of steps grows with the logarithm of
+    the condition number: on one core of a CPU, n = 784 and p = 4, it took 16 times as long as :func:`inverse_root`.
 
     Args:
         matrix: A, symmetric positive semi-definite, of shape (n, n).
@@ -123,6 +128,10 @@ def newton_inverse_root(
         TypeError, ValueError: A is not a finite symmetric matrix; an argument out of its range.
         numpy.linalg.LinAlgError: no convergence: A + ε I is singular, indefinite or nearly so.
 
+    Warning:
+        A singular matrix whose zero eigenvalue was rounded to a tiny positive one may pass: its root is that of the
+        rounding error. :func:`inverse_root` sees the eigenvalues and takes it for 0.
+
     Example:
         >>> A = np.array([[5.0, 4.0], [4.0, 5.0]])
         >>> np.abs(newton_inverse_root(A, 4) - inverse_root(A, 4)).max() < 1e-9
@@ -137,11 +146,12 @@ def newton_inverse_root(
     c = (1 + p) / (2 * size) if size else 1.0
     X, M = c ** (1 / p) * identity, c * shifted
     error = np.inf
-    for _ in range(max_iterations):
-        X, M = newton_step(X, M, p)
-        error = float(np.abs(M - identity).max())
-        if error <= tolerance or not np.isfinite(error):
-            break
+    with np.errstate(over="ignore", invalid="ignore"):  # what diverges is told below
+        for _ in range(max_iterations):
+            X, M = newton_step(X, M, p)
+            error = float(np.abs(M - identity).max())
+            if error <= tolerance or not np.isfinite(error):
+                break
     if not error <= tolerance:
         raise np.linalg.LinAlgError(
             f"newton_inverse_root: got |M − I| = {error:.2g} after {max_iterations} steps; expected at most "

@@ -102,9 +102,12 @@ class Shampoo(FactorOptimizer):
         True
 
     Warning:
-        Keras and PyTorch have no Shampoo. ``tf.contrib`` of TensorFlow 1 had one by an author of the paper: η = 1,
-        ε = 10⁻⁴, sides above 768 without roots, and an average of g (not of D) as its momentum. ε is an absolute
-        number: what is small depends on the gradients, and with averages on how small they become.
+        Keras 3.15 and ``torch.optim`` have no Shampoo. ``tf.contrib`` of TensorFlow 1 had one, with η = 1, ε = 10⁻⁴, no
+        roots for sides above 768, and momentum as an average of g, not of D. ε is an absolute number: what is small
+        depends on the gradients, and with averages on how small they become. The roots of step 1 know one gradient:
+        directions that it lacks are stretched by ε^(−1/4) from each side until the next roots. On MNIST
+        (784-64-64-10, batch 2048, sums, ε = 10⁻⁴, η = 0.3, one seed) training diverged with ``update_every=5`` and not
+        with 1; grafting bounds the step's length.
 
     Source: V. Gupta, T. Koren and Y. Singer, "Shampoo: preconditioned stochastic tensor optimization", ICML 2018
     (arXiv:1802.09568); averages and grafting: R. Anil et al., "Scalable second order optimization for deep learning",
@@ -134,7 +137,7 @@ class Shampoo(FactorOptimizer):
         self.scalars = {"roots": 0}
 
     def initial_state(self, theta: np.ndarray) -> dict[str, np.ndarray]:
-        # G Gᵀ squares the condition number of G: in float32 L's smaller eigenvalues would be rounding errors.
+        # G Gᵀ squares the condition number of G: in float32 L's small eigenvalues may be rounding errors.
         state = super().initial_state(theta)
         return state | {"factors": state["factors"].astype(np.float64)}
 

@@ -58,7 +58,7 @@ class SOAP(FactorOptimizer):
         epsilon: ε >= 0, beside the root of v̂.
         weight_decay: λ >= 0, default 0, decoupled; not at step 1.
         precondition_frequency: steps from one renewal of Q to the next, >= 1.
-        max_dimension: a longer side is not turned; >= 1. With 1 SOAP is Adam.
+        max_dimension: a longer side is not turned; >= 1. With 1 SOAP is Adam, a step late.
 
     The state ``"factors"`` holds L and R of all matrices, ``"bases"`` their Q; ``optimizer.matrices("bases")`` returns
     them by tensor.
@@ -83,10 +83,11 @@ class SOAP(FactorOptimizer):
         (840, 840)
 
     Warning:
-        Keras and PyTorch have no SOAP. The paper's Algorithm 3 has no special first step and keeps m in the parameters'
-        own coordinates, turning it at each step, which is the same but for rounding. Skipped first step, sorted
-        columns and default values are those of the authors' code; its ``weight_decay`` is 0.01 by default and applied
-        after the step, and its ε stands beside the root of v, not of v̂: ε there is ε √(1 − β₂ᵗ⁻¹) here.
+        Keras 3.15 and ``torch.optim`` have no SOAP. The skipped first step, the sorted columns and the default values
+        are those of the authors' code. It differs in this: its ``weight_decay`` is 0.01 by default and applied after
+        the step; its ε stands beside the root of v, not of v̂, so that an ε of 10⁻⁸ there is one of
+        10⁻⁸/√(1 − β₂ᵗ⁻¹) here. Kept in the parameters' own coordinates and turned at each step, m would give the same
+        steps but for rounding.
 
     Source: N. Vyas et al., "SOAP: improving and stabilizing Shampoo using Adam", arXiv:2409.11321, 2024, and the
     authors' code, github.com/nikhilvyas/SOAP.
@@ -108,7 +109,7 @@ class SOAP(FactorOptimizer):
     def set_up(self) -> None:
         self.scalars = {"refreshes": 0}
 
-    def side_shape(self, place: Place, length: int) -> tuple[int, ...]:
+    def _side_shape(self, place: Place, length: int) -> tuple[int, ...]:
         """Return the shape of L or R; (0,), an empty one, for a side that is not turned."""
         is_turned = len(place.shape) == 2 and length <= self.max_dimension
         return (length, length) if is_turned else (0,)

@@ -74,12 +74,13 @@ class Formula:
     def make(self) -> Any:
         """The optimizer, with generic values for everything that the page leaves open."""
         cls = self.optimizer
+        declared = cls.declared  # type: ignore[attr-defined]
         names = {*inspect.signature(cls).parameters}
         mentioned = set().union(*(symbols(right) for _, right, _ in self.statements))
         arguments = {
             name: value
             for name, value in GENERIC.items()
-            if name in names and (cls.declared[name].default is not None or (name, None) in mentioned)
+            if name in names and (declared[name].default is not None or (name, None) in mentioned)
         }
         for argument, value in GENERIC_WHERE_NAMED.items():
             letters = {letter for letter, meanings in HYPERPARAMETERS.items() if argument in meanings}

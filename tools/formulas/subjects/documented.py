@@ -21,8 +21,8 @@ from nnopt_utils import (
     schedules,
 )
 from nnopt_utils.optimizers import muon
-from nnopt_utils.second_order import matrix_roots
 from nnopt_utils.schedules.shapes import SHAPES
+from nnopt_utils.second_order import matrix_roots
 from tools.formulas.claims import Subject
 from tools.formulas.subjects.descent import difference_of_values, quadratic
 from tools.formulas.subjects.networks import backpropagation as layers_backward
