@@ -6,11 +6,22 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 ======================  ==========================================================================
 ``result``              what a full-batch method returns
 ``run``                 what full-batch methods share: checks, counting, the record, the ends
+``matrix_roots``        inverse p-th roots of symmetric matrices
+``factors``             what Shampoo and SOAP share: a square matrix for each side of a tensor
+``shampoo``             Shampoo: Adagrad with a matrix for each side, with its roots counted
+``soap``                SOAP: Adam in the coordinates of Shampoo's eigenvectors
 ======================  ==========================================================================
 """
 
+from nnopt_utils.second_order.matrix_roots import inverse_root, newton_inverse_root
 from nnopt_utils.second_order.result import Result
+from nnopt_utils.second_order.shampoo import Shampoo
+from nnopt_utils.second_order.soap import SOAP
 
 __all__ = [
+    "SOAP",
     "Result",
+    "Shampoo",
+    "inverse_root",
+    "newton_inverse_root",
 ]

@@ -20,6 +20,7 @@ from nnopt_utils import (
 )
 from nnopt_utils.activations import ACTIVATIONS
 from nnopt_utils.optimizers import muon
+from nnopt_utils.second_order import matrix_roots
 from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim, Subject
 from tools.formulas.read import RELATION, docstring_claim, docstring_fragments
@@ -28,6 +29,7 @@ from tools.formulas.subjects.recorder import Recorder
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
 MODULES += [line_search, backpropagation, networks]
+MODULES += [matrix_roots]
 
 
 def owners() -> list:

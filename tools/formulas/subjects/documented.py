@@ -22,6 +22,7 @@ from nnopt_utils import (
 )
 from nnopt_utils.optimizers import muon
 from nnopt_utils.schedules.shapes import SHAPES
+from nnopt_utils.second_order import matrix_roots
 from tools.formulas.claims import Subject
 from tools.formulas.subjects.descent import difference_of_values, quadratic
 from tools.formulas.subjects.networks import backpropagation as layers_backward
@@ -181,6 +182,28 @@ def newton_schulz(generator: np.random.Generator) -> list[dict[str, Any]]:
         (G, G / (np.linalg.norm(G) + 1e-7)) for G in (generator.normal(size=(3, 5)), generator.normal(size=(5, 3)))
     ]
     return [{"X": X, "X_new": muon.newton_schulz(G, steps=1)} for G, X in pairs]
+
+
+# -- matrix roots ----------------------------------------------------------------------------------------------------
+
+
+@documents(matrix_roots.inverse_root)
+def inverse_root(generator: np.random.Generator) -> list[dict[str, Any]]:
+    A, epsilon = generator.normal(size=(3, 5)), float(generator.uniform(0.5, 2))
+    A = A @ A.T
+    names = {"A": A, "epsilon": epsilon, "I": np.eye(3)}
+    return [{**names, "p": p, "X": matrix_roots.inverse_root(A, p, epsilon)} for p in (1, 2, 4)]
+
+
+@documents(matrix_roots.newton_inverse_root)
+def newton_inverse_root(generator: np.random.Generator) -> list[dict[str, Any]]:
+    """One step."""
+    found = []
+    for p in (2, 3):
+        X, M = generator.normal(size=(2, 3, 3))
+        X_new, M_new = matrix_roots.newton_step(X, M, p)
+        found.append({"X": X, "M": M, "X_new": X_new, "M_new": M_new, "p": p, "I": np.eye(3)})
+    return found
 
 
 # -- gradients and initialisers --------------------------------------------------------------------------------------
