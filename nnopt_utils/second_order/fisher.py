@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def fisher_matrix(network: MLP, x: np.ndarray, y: np.ndarray | None = None, kind
     return F / len(x)
 
 
-def _signal_gradients(network: MLP, x: np.ndarray, y: np.ndarray | None):
+def _signal_gradients(network: MLP, x: np.ndarray, y: np.ndarray | None) -> Iterator[np.ndarray]:
     """Yield gradients a sample, (n, d), whose outer products are summed: those of y, or of the model's own labels."""
     if y is not None:
         yield per_sample_gradients(network, x, y).astype(np.float64, copy=False)

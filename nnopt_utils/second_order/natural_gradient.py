@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nnopt_utils.networks import MLP
@@ -40,26 +42,30 @@ class NaturalGradient(ObservingOptimizer):
         >>> history.step_losses[0] > 0.1, history.step_losses[-1] < 1e-3
         (True, True)
 
-    Source: S. Amari, "Natural gradient works efficiently in learning", Neural Computation 10, 1998; damping: J. Martens,
-    "New insights and perspectives on the natural gradient method", JMLR 21, 2020.
+    Source: S. Amari, "Natural gradient works efficiently in learning", Neural Computation 10, 1998; damping:
+    J. Martens, "New insights and perspectives on the natural gradient method", JMLR 21, 2020.
     """
 
     damping: float = not_negative(default=1e-3)
     fisher: str = choice(default="true", options=("true", "empirical"))
 
-    _direction: np.ndarray | None = None
+    _direction: Any = None  # s of the step under way
 
     def look(self, network: MLP, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return F of the batch, damped; see :meth:`ObservingOptimizer.observe`."""
         F = fisher_matrix(network, x, y, self.fisher)
-        rank = len(F) if self.damping else int(np.linalg.matrix_rank(F, hermitian=True))
-        if rank < len(F) and np.isfinite(F).all():
-            raise ValueError(
-                f"damping: got 0 for a Fisher matrix of rank {rank} with {len(F)} rows, which is singular; expected a "
-                "number > 0 (or more samples, or a network without superfluous parameters)"
-            )
+        if self.damping <= len(F) * np.finfo(F.dtype).eps * np.trace(F):
+            self._check_rank(F)
         F[np.diag_indices_from(F)] += self.damping
         return F
+
+    def _check_rank(self, F: np.ndarray) -> None:
+        rank = int(np.linalg.matrix_rank(F, hermitian=True))
+        if rank < len(F):
+            raise ValueError(
+                f"damping: got {self.damping:g} for a singular Fisher matrix, of rank {rank} with {len(F)} rows; "
+                "expected more (or more samples, or a network without superfluous parameters)"
+            )
 
     def begin_step(self, theta: np.ndarray, gradient: np.ndarray) -> None:
         self._direction = np.linalg.solve(self.seen, gradient.astype(np.float64)).astype(theta.dtype)

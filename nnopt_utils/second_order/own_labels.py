@@ -18,9 +18,13 @@ import math
 
 import numpy as np
 
+from nnopt_utils import activations
+from nnopt_utils._validation import core
 from nnopt_utils.losses import Loss
 
 LIKELIHOODS = ("cross_entropy", "binary_cross_entropy", "mse", "half_mse")
+# The bare formulas: where a network's outputs are not finite, it is the optimizer's step that says so.
+softmax, sigmoid = core(activations.softmax), core(activations.sigmoid)
 
 
 def check_has_labels(loss: Loss) -> None:
@@ -42,8 +46,9 @@ def check_has_labels(loss: Loss) -> None:
     """
     if loss.name not in LIKELIHOODS:
         raise ValueError(
-            f"loss: got {loss.name!r}; the true Fisher is here only for {', '.join(map(repr, LIKELIHOODS))}, where it is "
-            'the Gauss–Newton matrix (the empirical Fisher has no such limit: fisher="empirical")'
+            f"loss: got {loss.name!r}; expected one of {', '.join(map(repr, LIKELIHOODS))}, whose true Fisher is the "
+            'Gauss–Newton matrix (the empirical Fisher has no such limit: fisher="empirical", in KFAC with '
+            'rescaling="kl_clip")'
         )
 
 
@@ -70,10 +75,10 @@ def expected_signals(loss: Loss, outputs: np.ndarray) -> np.ndarray:
                [-0.16,  0.16]])
     """
     check_has_labels(loss)
-    n_samples, K = outputs.shape
+    K = outputs.shape[1]
     unit = np.eye(K, dtype=outputs.dtype)[:, None, :]  # e_k, one a signal
     if loss.name == "cross_entropy":
-        p = loss.probabilities(outputs)
+        p = softmax(outputs)
         return np.sqrt(p.T[:, :, None]) * (p - unit)
     return unit * _deviation(loss, outputs)
 
@@ -102,14 +107,14 @@ def sampled_signals(loss: Loss, outputs: np.ndarray, generator: np.random.Genera
     """
     check_has_labels(loss)
     if loss.name == "cross_entropy":
-        signals = loss.probabilities(outputs)
+        signals = softmax(outputs)
         drawn = generator.random((len(outputs), 1)) * signals.sum(axis=1, keepdims=True)
         # Of K classes K − 1 borders decide, so that rounding in the sum cannot lead past the last.
         labels = (np.cumsum(signals, axis=1)[:, :-1] < drawn).sum(axis=1)
         signals[np.arange(len(outputs)), labels] -= 1
         return signals
     if loss.name == "binary_cross_entropy":
-        p = loss.probabilities(outputs)
+        p = sigmoid(outputs)
         labels = generator.random(outputs.shape) < p
         return (p - labels) / math.sqrt(outputs.shape[1])
     return (_deviation(loss, outputs) * generator.standard_normal(outputs.shape)).astype(outputs.dtype, copy=False)
@@ -119,7 +124,7 @@ def _deviation(loss: Loss, outputs: np.ndarray) -> np.ndarray:
     """The standard deviation of the signal of each output, where outputs have labels independent of each other."""
     K = outputs.shape[1]
     if loss.name == "binary_cross_entropy":
-        p = loss.probabilities(outputs)
+        p = sigmoid(outputs)
         return np.sqrt(p * (1 - p) / K)
     return np.full_like(outputs, math.sqrt(2 / K) if loss.name == "mse" else 1.0)
 
