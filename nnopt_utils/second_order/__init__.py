@@ -3,26 +3,24 @@
 Full-batch methods share one signature, ``method(problem, start=None, *, tolerance, max_iterations)``, and return a
 ``Result``. Stochastic ones are optimizers, for ``fit``.
 
-======================  ===========================================================================================
-``result``              what a full-batch method returns
-``run``                 what full-batch methods share: checks, counting, the record, the ends
-``matrix_roots``        inverse p-th roots of symmetric matrices
-``factors``             what Shampoo and SOAP share: a square matrix for each side of a tensor
-``shampoo``             Shampoo: Adagrad with a matrix for each side, with its roots counted
-``soap``                SOAP: Adam in the coordinates of Shampoo's eigenvectors
-======================  ==================================================================="""
-
-from nnopt_utils.second_order.matrix_roots import inverse_root, newton_inverse_root
-=======
-``own_labels``          what a network would say to labels that it drew itself
-``fisher``              the Fisher matrix of a small network, true and empirical; the gradients of single samples
-``observing``           optimizers that see more of a batch than its gradient
-``natural_gradient``    ``NaturalGradient``, with the exact Fisher, for small networks
-``kfac``                ``KFAC``, with a Kronecker product a layer
-======================  ===========================================================================================
+========================  =====================================================================================
+``result``                what a full-batch method returns
+``run``                   what full-batch methods share: checks, counting, the record, the ends
+``own_labels``            what a network would say to labels that it drew itself
+``fisher``                the Fisher matrix of a small network, true and empirical; gradients of single samples
+``observing``             optimizers that see more of a batch than its gradient
+``natural_gradient``      the natural gradient with the exact Fisher, for small networks
+``kfac``                  K-FAC: a Kronecker product a layer
+``matrix_roots``          inverse p-th roots of symmetric matrices
+``factors``               what Shampoo and SOAP share: a square matrix for each side of a tensor
+``shampoo``               Shampoo: Adagrad with a matrix for each side, with its roots counted
+``soap``                  SOAP: Adam in the coordinates of Shampoo's eigenvectors
+========================  =====================================================================================
 """
+
 from nnopt_utils.second_order.fisher import fisher_matrix, per_sample_gradients
 from nnopt_utils.second_order.kfac import KFAC
+from nnopt_utils.second_order.matrix_roots import inverse_root, newton_inverse_root
 from nnopt_utils.second_order.natural_gradient import NaturalGradient
 from nnopt_utils.second_order.observing import ObservingOptimizer
 from nnopt_utils.second_order.result import Result
@@ -30,14 +28,14 @@ from nnopt_utils.second_order.shampoo import Shampoo
 from nnopt_utils.second_order.soap import SOAP
 
 __all__ = [
-    "SOAP",
-    "Result",
-    "Shampoo",
-    "inverse_root",
-    "newton_inverse_root",
     "KFAC",
+    "SOAP",
     "NaturalGradient",
     "ObservingOptimizer",
+    "Result",
+    "Shampoo",
     "fisher_matrix",
+    "inverse_root",
+    "newton_inverse_root",
     "per_sample_gradients",
 ]
