@@ -45,6 +45,7 @@ from nnopt_utils.problems import (
     Trigonometric,
     VariablyDimensioned,
     Watson,
+    Wood,
 )
 
 EPS = np.finfo(np.float64).eps
@@ -297,6 +298,30 @@ class TestMinima:
     @pytest.mark.parametrize("problem", [PowellSingular(), ExtendedPowellSingular(8)], ids=repr)
     def test_the_singular_minimum_of_powell(self, problem):
         assert np.linalg.matrix_rank(problem.jacobian(problem.minimum)) == problem.dimension // 2
+
+    def test_newtons_method_leaves_two_thirds_of_the_error(self):
+        problem, theta = PowellSingular(), PowellSingular().start
+        for step in range(6):
+            before, theta = theta, theta - np.linalg.solve(problem.hessian(theta), problem.gradient(theta))
+            if step:
+                assert np.linalg.norm(theta) / np.linalg.norm(before) == pytest.approx(2 / 3, rel=1e-9)
+
+    def test_the_saddle_of_wood(self):
+        problem = Wood()
+        saddle = scipy.optimize.root(problem.gradient, [-1, 1, -1, 1], jac=problem.hessian).x
+        assert_allclose(saddle, [-0.97, 0.95, -0.97, 0.95], atol=5e-3)
+        assert np.linalg.norm(problem.gradient(saddle)) < 1e-8 and np.linalg.eigvalsh(problem.hessian(saddle))[0] < -0.1
+
+    def test_curvatures(self):
+        """What the docstrings say of them."""
+        brown, H = BrownDennis(), BrownDennis().hessian(BrownDennis().minimum)
+        R = brown.jacobian(brown.minimum)
+        assert np.linalg.norm(2 * R.T @ R - H) > 0.3 * np.linalg.norm(H)
+        for n in (4, 10):
+            curvatures = np.linalg.eigvalsh(Penalty1(n).hessian(Penalty1(n).minimum))
+            assert curvatures[-1] > 1e4 * curvatures[0]
+        conditions = [np.linalg.cond(Watson(n).jacobian(Watson(n).minimum)) for n in (6, 12)]
+        assert conditions[1] > 1e4 * conditions[0]
 
     @pytest.mark.parametrize("n", [1, 2, 3, 10, 40])
     def test_equations_of_any_size(self, n):
