@@ -14,7 +14,8 @@ class Objective(Protocol):
     """What ``minimize`` and line searches need of a problem.
 
     Second-order methods also use, where a problem has them, ``value_and_gradient(theta)``, ``hessian(theta)``,
-    ``hessian_vector_product(theta, vector)``, and for least squares ``residuals(theta)`` and ``jacobian(theta)``.
+    ``hessian_vector_product(theta, vector)``, ``hessian_operator(theta)`` and ``preconditioner(theta)``, which return
+    functions of a vector, and for least squares ``residuals(theta)`` and ``jacobian(theta)``.
 
     Example:
         >>> from nnopt_utils.optimizers import GradientDescent

@@ -477,7 +477,7 @@ class TestRegression:
 
     def test_without_the_preconditioner_the_minimum_is_the_same(self, monkeypatch):
         with_it = blobs_problem().minimum
-        monkeypatch.setattr(problems.newton_cg, "LARGEST_PRECONDITIONER", 0)
+        monkeypatch.setattr(problems.regression, "LARGEST_PRECONDITIONER", 0)
         assert_allclose(blobs_problem().minimum, with_it, atol=1e-6)
 
     def test_float32_data_are_not_copied_and_only_rounded_once(self):
@@ -505,7 +505,9 @@ class TestRegression:
     def test_the_minimum_is_computed_once(self, monkeypatch):
         calls = []
         original = problems.regression.newton_cg
-        monkeypatch.setattr(problems.regression, "newton_cg", lambda model: calls.append(1) or original(model))
+        monkeypatch.setattr(
+            problems.regression, "newton_cg", lambda *args, **options: calls.append(1) or original(*args, **options)
+        )
         problem = moons_problem()
         assert not calls
         assert_array_equal(problem.minimum, problem.minimum)
@@ -559,7 +561,7 @@ class TestNoMinimum:
             _ = LogisticRegression(x, np.zeros(30, int), l2=l2).minimum
 
     def test_not_converged(self, monkeypatch):
-        monkeypatch.setattr(problems.newton_cg, "MAX_STEPS", 2)
+        monkeypatch.setattr(problems.regression, "MAX_STEPS", 2)
         with pytest.raises(RuntimeError, match="minimum: not found; the Newton method stopped at a gradient of"):
             _ = blobs_problem().minimum
 

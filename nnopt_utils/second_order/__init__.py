@@ -6,6 +6,11 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 ========================  =====================================================================================
 ``result``                what a full-batch method returns
 ``run``                   what full-batch methods share: checks, counting, the record, the ends
+``armijo``                the backtracking that methods with a Hessian share
+``newton``                Newton's method, pure and damped
+``trust_region``          a ball in which the quadratic model is trusted (Steihaug–CG)
+``conjugate_gradients``   linear conjugate gradients
+``newton_cg``             Newton steps by conjugate gradients and a line search
 ``own_labels``            what a network would say to labels that it drew itself
 ``fisher``                the Fisher matrix of a small network, true and empirical; gradients of single samples
 ``observing``             optimizers that see more of a batch than its gradient
@@ -18,24 +23,35 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 ========================  =====================================================================================
 """
 
+from nnopt_utils.second_order.conjugate_gradients import LinearResult, conjugate_gradients
 from nnopt_utils.second_order.fisher import fisher_matrix, per_sample_gradients
 from nnopt_utils.second_order.kfac import KFAC
 from nnopt_utils.second_order.matrix_roots import inverse_root, newton_inverse_root
 from nnopt_utils.second_order.natural_gradient import NaturalGradient
+from nnopt_utils.second_order.newton import newton
+from nnopt_utils.second_order.newton_cg import newton_cg
 from nnopt_utils.second_order.observing import ObservingOptimizer
 from nnopt_utils.second_order.result import Result
 from nnopt_utils.second_order.shampoo import Shampoo
 from nnopt_utils.second_order.soap import SOAP
+from nnopt_utils.second_order.trust_region import TrustRegionStep, steihaug, trust_region
 
 __all__ = [
     "KFAC",
     "SOAP",
+    "LinearResult",
     "NaturalGradient",
     "ObservingOptimizer",
     "Result",
     "Shampoo",
+    "TrustRegionStep",
+    "conjugate_gradients",
     "fisher_matrix",
     "inverse_root",
+    "newton",
+    "newton_cg",
     "newton_inverse_root",
     "per_sample_gradients",
+    "steihaug",
+    "trust_region",
 ]

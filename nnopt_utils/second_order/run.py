@@ -19,6 +19,13 @@ from nnopt_utils.second_order.result import Result
 Product = Callable[[np.ndarray], np.ndarray]
 
 
+def needs_products(problem: Any) -> tuple[str, str, str]:
+    """What a method with products H v needs: value, gradient, and the first of three ways to H that there is."""
+    ways = ("hessian_operator", "hessian_vector_product", "hessian")
+    found = [name for name in ways if callable(getattr(problem, name, None))]
+    return "value", "gradient", (found or ["hessian_vector_product"])[0]
+
+
 class Run:
     """One minimisation under way: where it is, what it has cost, whether it goes on.
 
@@ -89,7 +96,7 @@ class Run:
     def gradient_at(self, x: np.ndarray) -> np.ndarray:
         """∇J there, as float64; it may hold what is not finite."""
         self.n_gradients += 1
-        return np.asarray(self.problem.gradient(x), dtype=np.float64)
+        return self._array("gradient(theta)", self.problem.gradient(x), x.shape)
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """J and ∇J there, in one pass where the problem has ``value_and_gradient``."""
@@ -99,27 +106,42 @@ class Run:
         self.n_gradients += 1
         value, gradient = self.problem.value_and_gradient(x)
         value = float(value)
-        return value if math.isfinite(value) else math.inf, np.asarray(gradient, dtype=np.float64)
+        gradient = self._array("value_and_gradient(theta)", gradient, x.shape)
+        return value if math.isfinite(value) else math.inf, gradient
 
     def hessian(self) -> np.ndarray:
         """∇²J at x."""
         self.n_hessians += 1
-        return np.asarray(self.problem.hessian(self.x), dtype=np.float64)
+        return self._array("hessian(theta)", self.problem.hessian(self.x), 2 * self.x.shape)
 
     def hessian_product(self, kind: str = "hessian") -> Product:
         """The map v ↦ H v at x, or, for the kind ``"gauss_newton"``, v ↦ G v.
 
         What is the same for all products at x is computed once, where the problem has ``hessian_operator(theta)`` (or
-        ``gauss_newton_operator(theta)``), which returns the map.
+        ``gauss_newton_operator(theta)``), which returns the map. A problem that has no products but a ``hessian`` is
+        asked for that.
         """
-        prepare = getattr(self.problem, f"{kind}_operator", None)
-        product = prepare(self.x) if prepare else partial(getattr(self.problem, f"{kind}_vector_product"), self.x)
+        if hasattr(self.problem, f"{kind}_operator"):
+            product = getattr(self.problem, f"{kind}_operator")(self.x)
+        elif kind == "hessian" and needs_products(self.problem)[-1] == "hessian":
+            product = self.hessian().__matmul__
+        else:
+            product = partial(getattr(self.problem, f"{kind}_vector_product"), self.x)
 
         def counted(vector: np.ndarray) -> np.ndarray:
             self.n_products += 1
-            return product(vector)
+            return self._array("a product", product(vector), vector.shape)
 
         return counted
+
+    def _array(self, what: str, found: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """What the problem returned, as float64; of another shape it would be broadcast to nonsense."""
+        array = np.asarray(found, dtype=np.float64)
+        if array.shape != shape:
+            raise ValueError(
+                f"problem: got {what} of shape {array.shape} for θ of shape {self.x.shape}; expected {shape}"
+            )
+        return array
 
     # -- the course of the run ---------------------------------------------------------------------------------------
 
@@ -159,11 +181,15 @@ class Run:
 
     def stop(self, message: str) -> None:
         """End without convergence."""
-        self.message = message
+        self.converged, self.message = False, message
 
     def converge(self, message: str) -> None:
         """End as converged."""
         self.converged, self.message = True, message
+
+    def resume(self) -> None:
+        """Go on after all: a method that looks closer does not take a small gradient for an end."""
+        self.converged, self.message = False, ""
 
     def _record(self) -> None:
         norm = float(np.linalg.norm(self.gradient))

@@ -25,6 +25,7 @@ from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim, Subject
 from tools.formulas.read import RELATION, docstring_claim, docstring_fragments
 from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
+from tools.formulas.subjects.newton import NEWTON
 from tools.formulas.subjects.recorder import Recorder
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
@@ -39,7 +40,7 @@ def owners() -> list:
         for value in vars(module).values():
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
-    return [*found, muon.newton_schulz]
+    return [*found, muon.newton_schulz, *NEWTON]
 
 
 OWNERS = owners()

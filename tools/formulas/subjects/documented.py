@@ -29,6 +29,7 @@ from tools.formulas.subjects.least_squares import OWNERS as MORE_GARBOW_HILLSTRO
 from tools.formulas.subjects.least_squares import least_squares, sum_of_squares
 from tools.formulas.subjects.networks import backpropagation as layers_backward
 from tools.formulas.subjects.networks import forward
+from tools.formulas.subjects.newton import NEWTON
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
 
@@ -146,6 +147,7 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 
 # -- networks and line searches --------------------------------------------------------------------------------------
 
+DOCUMENTED |= NEWTON
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
     DOCUMENTED[owner] = Subject(owner.__name__, layers_backward, 1e-7)
