@@ -94,13 +94,13 @@ def task_of(batch_size: int, data: Any = None) -> Task:
 
 def spaces_of(batch_size: int) -> dict[str, Space]:
     """Sixteen settings for each method: what its users tune, over the same grid at every batch size."""
-    rates = [0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56]
+    rates = [0.00125 * 2**k for k in range(8)]
+    shampoo = {"grafting": "rmsprop", "beta_2": 0.95, "momentum": 0.9, "update_every": 20}
     return {
-        "SGD, momentum": Space(SGD, learning_rate=[r / 4 for r in rates], momentum=[0.9, 0.95], nesterov=True),
-        "Adam": Space(Adam, learning_rate=[r / 20 for r in rates], beta_2=[0.95, 0.999]),
-        "K-FAC": Space(KFAC, learning_rate=[0.03, 0.1, 0.3, 1.0], damping=[0.01, 0.03, 0.1, 0.3]),
-        "Shampoo": Space(Shampoo, learning_rate=[r / 4 for r in rates], epsilon=[1e-6, 1e-3]),
-        "SOAP": Space(SOAP, learning_rate=[r / 20 for r in rates], beta_2=[0.95, 0.999]),
+        "SGD, momentum": Space(SGD, learning_rate=[4 * r for r in rates], momentum=[0.9, 0.95], nesterov=True),
+        "Adam": Space(Adam, learning_rate=rates, beta_2=[0.95, 0.999]),
+        "Shampoo": Space(Shampoo, learning_rate=rates, epsilon=[1e-8, 1e-4], **shampoo),
+        "SOAP": Space(SOAP, learning_rate=rates, beta_2=[0.9, 0.99]),
     }
 
 
