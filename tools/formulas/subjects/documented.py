@@ -36,6 +36,7 @@ NO_RULE = {
     r"\alpha \ge 0",
     r"\lambda \ge 0",
     r"e^{-|z|} \le 1",
+    r"|e| = \delta",
     r"a = \sqrt 5",
     r"a^{(0)} = x, a^{(1)}, \dots",
 }
@@ -66,16 +67,18 @@ def documents(*owners: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
 NAMES = ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu")
 
 
-@documents(*(getattr(activations, name + end) for name in NAMES for end in ("", "_derivative")))
+@documents(*(getattr(activations, name + end) for name in NAMES for end in ("", "_derivative", "_second_derivative")))
 def activation(owner: Any, generator: np.random.Generator) -> list[dict[str, Any]]:
     """At points on both sides of 0, with another slope or α than the default."""
-    name = owner.__name__.removesuffix("_derivative")
-    value, derivative = getattr(activations, name), getattr(activations, name + "_derivative")
+    name = owner.__name__.removesuffix("_derivative").removesuffix("_second")
+    ends = ("", "_derivative", "_second_derivative")
+    value, derivative, second_derivative = (getattr(activations, name + end) for end in ends)
     option = float(generator.uniform(0.3, 0.8))
     options = {"slope": option} if name == "leaky_relu" else {"alpha": option} if name == "elu" else {}
     names = {
         "varphi": partial(value, **options),
         "varphi'": partial(derivative, **options),
+        "varphi''": partial(second_derivative, **options),
         "s": option,
         "alpha": option,
     }
@@ -131,6 +134,30 @@ def softmax_cross_entropy(generator: np.random.Generator) -> dict[str, Any]:
     smoothed = p - N * losses.softmax_cross_entropy(z, labels, label_smoothing=s)[1]
     names = {"p": p, "y": np.eye(K)[labels], "p_right": p[np.arange(N), labels], "n": N, "K": K, "s": s}
     return {**names, "ell": value, "nabla ell": gradient, "y'": smoothed}
+
+
+@documents(
+    losses._mean_squared_curvature,
+    losses._half_squared_curvature,
+    losses._absolute_curvature,
+    losses._huber_curvature,
+    losses._binary_curvature,
+)
+def curvature(owner: Any, generator: np.random.Generator) -> dict[str, Any]:
+    """Entry by entry; the errors lie on both sides of Huber's δ, far enough for slips."""
+    delta, (z, r) = float(generator.uniform(0.5, 2)), generator.normal(size=(2, N * K))
+    e, y = delta * np.array([-2.5, -0.7, 0.4, 1.8, 0.1, -1.3]), generator.uniform(size=N * K)
+    outputs, targets = (z, y) if owner is losses._binary_curvature else (e, 0 * e)
+    options = {"delta": delta} if owner is losses._huber_curvature else {}
+    q = owner(outputs.reshape(N, K), targets.reshape(N, K), r.reshape(N, K), **options).ravel()
+    return {"q": q, "r": r, "e": e, "delta": delta, "p": activations.sigmoid(z), "n": N, "K": K}
+
+
+@documents(losses._softmax_curvature)
+def softmax_curvature(generator: np.random.Generator) -> dict[str, Any]:
+    z, r = generator.normal(size=(2, N, K))
+    q = losses._softmax_curvature(z, generator.integers(0, K, size=N), r)
+    return {"q": q, "r": r, "p": activations.softmax(z), "n": N}
 
 
 @documents(losses.l2_penalty)
