@@ -16,6 +16,7 @@ from nnopt_utils import (
     losses,
     networks,
     problems,
+    r_operator,
     schedules,
 )
 from nnopt_utils.activations import ACTIVATIONS
@@ -27,7 +28,7 @@ from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
 from tools.formulas.subjects.recorder import Recorder
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
-MODULES += [line_search, backpropagation, networks]
+MODULES += [line_search, backpropagation, networks, r_operator]
 
 
 def owners() -> list:

@@ -18,6 +18,7 @@ from nnopt_utils import (
     losses,
     networks,
     problems,
+    r_operator,
     schedules,
 )
 from nnopt_utils.optimizers import muon
@@ -25,7 +26,8 @@ from nnopt_utils.schedules.shapes import SHAPES
 from tools.formulas.claims import Subject
 from tools.formulas.subjects.descent import difference_of_values, quadratic
 from tools.formulas.subjects.networks import backpropagation as layers_backward
-from tools.formulas.subjects.networks import forward
+from tools.formulas.subjects.networks import forward, gauss_newton
+from tools.formulas.subjects.networks import r_operator as along_a_direction
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
 
@@ -39,6 +41,7 @@ NO_RULE = {
     r"|e| = \delta",
     r"a = \sqrt 5",
     r"a^{(0)} = x, a^{(1)}, \dots",
+    r"\dot f = \frac{d}{dr} f(\theta + r v)",
 }
 # Fragments without a relation: letters, values, and estimates that the sentence around them explains.
 NOTATION = {
@@ -46,6 +49,7 @@ NOTATION = {
     *(r"\pm 1 / \sqrt{\text{fan-in}}", r"\frac{h^2}{6} J'''", r"10^{-16} |J| / h", r"10^{-5}", r"\eta_{\max}"),
     r"\tfrac{\lambda}{2}\sum_k \lVert W^{(k)}\rVert^2",
     *(r"z^{(1)}, z^{(2)}, \dots", r"z^{(1)}, \dots", r"\delta^{(1)}, \delta^{(2)}, \dots"),
+    *(r"\dot W^{(k)}", r"\dot b^{(k)}", r"u^{(1)}, u^{(2)}, \dots", r"\varphi'_k(z^{(k)})"),
 }
 N, K = 2, 3
 
@@ -172,6 +176,15 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
     DOCUMENTED[owner] = Subject(owner.__name__, layers_backward, 1e-7)
+DOCUMENTED[r_operator] = Subject("r_operator", gauss_newton, 1e-7)
+for owner in (
+    r_operator.deltas_and_bends,
+    r_operator.r_forward_pass,
+    r_operator.r_backward_pass,
+    r_operator.r_parameter_gradients,
+    r_operator.gauss_newton_backward_pass,
+):
+    DOCUMENTED[owner] = Subject(owner.__name__, along_a_direction, 1e-7)
 
 
 @documents(line_search.backtracking)
