@@ -239,6 +239,13 @@ class TestBoth:
             np.mean(halves, axis=0), product_of(network, method, x, y, v), rtol=1e-11, atol=1e-14
         )
 
+    def test_pieces_make_no_difference(self, method):
+        """20,000 samples are more than two pieces, the last one smaller."""
+        network, x, y = case(sizes=[3, 4, 2], n=20_000, l2=0.1)
+        v = directions(network, 1)[0]
+        at_once = getattr(network, f"{method}_operator")(x, y)(v)
+        np.testing.assert_allclose(product_of(network, method, x, y, v), at_once, rtol=1e-10, atol=1e-13)
+
     @pytest.mark.parametrize(
         ("vector", "message"),
         [
