@@ -18,6 +18,7 @@ from nnopt_utils import (
     problems,
     r_operator,
     schedules,
+    second_order,
 )
 from nnopt_utils.activations import ACTIVATIONS
 from nnopt_utils.optimizers import muon
@@ -28,7 +29,7 @@ from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
 from tools.formulas.subjects.recorder import Recorder
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
-MODULES += [line_search, backpropagation, networks, r_operator]
+MODULES += [line_search, backpropagation, networks, r_operator, second_order]
 
 
 def owners() -> list:
