@@ -100,7 +100,13 @@ class NetworkObjective:
         return self._network.hessian_vector_product(*self._data, vector, parameters=theta)
 
     def gauss_newton_vector_product(self, theta: Any, vector: Any) -> np.ndarray:
-        """G(θ) v for v of shape (d,), G the Gauss–Newton matrix; see ``MLP.gauss_newton_vector_product``."""
+        """G(θ) v for v of shape (d,), G the Gauss–Newton matrix; see ``MLP.gauss_newton_vector_product``.
+
+        Example:
+            >>> objective = NetworkObjective(MLP([1, 1], loss="half_mse"), np.ones((1, 1)), np.zeros(1))
+            >>> objective.gauss_newton_vector_product(objective.start, np.array([1.0, 0.0]))
+            array([1., 1.])
+        """
         return self._network.gauss_newton_vector_product(*self._data, vector, parameters=theta)
 
     def hessian_operator(self, theta: Any) -> Callable[[np.ndarray], np.ndarray]:

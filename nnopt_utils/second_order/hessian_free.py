@@ -23,7 +23,7 @@ def hessian_free(
     *,
     tolerance: float = 1e-6,
     max_iterations: int = 100,
-    damping: float = 1.0,
+    damping: float = 0.1,
     curvature: str = "gauss_newton",
     max_products: int = 250,
     progress: float = 5e-4,
@@ -48,7 +48,7 @@ def hessian_free(
         start: where to begin, shape (d,); default ``problem.start``.
         tolerance: the gradient's norm at which the run has converged, >= 0; default 1e-6.
         max_iterations: the most steps, >= 1; default 100.
-        damping: λ >= 0 of the first iteration, in units of curvature; default 1.
+        damping: λ >= 0 of the first iteration, in units of curvature; default 0.1.
         curvature: ``"gauss_newton"`` (default), which is nowhere negative if the loss is convex in the outputs, or
             ``"hessian"``.
         max_products: the most steps of conjugate gradients in an iteration, >= 1; default 250.

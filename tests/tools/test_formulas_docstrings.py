@@ -18,7 +18,6 @@ from nnopt_utils import (
     problems,
     r_operator,
     schedules,
-    second_order,
 )
 from nnopt_utils.activations import ACTIVATIONS
 from nnopt_utils.optimizers import muon
@@ -26,10 +25,11 @@ from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim, Subject
 from tools.formulas.read import RELATION, docstring_claim, docstring_fragments
 from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
+from tools.formulas.subjects.products import PRODUCTS
 from tools.formulas.subjects.recorder import Recorder
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
-MODULES += [line_search, backpropagation, networks, r_operator, second_order]
+MODULES += [line_search, backpropagation, networks, r_operator]
 
 
 def owners() -> list:
@@ -39,7 +39,7 @@ def owners() -> list:
         for value in vars(module).values():
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
-    return [*found, muon.newton_schulz]
+    return [*found, muon.newton_schulz, *PRODUCTS]
 
 
 OWNERS = owners()

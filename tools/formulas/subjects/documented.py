@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import product
 from statistics import NormalDist
 from typing import Any
 
@@ -21,16 +20,15 @@ from nnopt_utils import (
     problems,
     r_operator,
     schedules,
-    second_order,
 )
 from nnopt_utils.optimizers import muon
 from nnopt_utils.schedules.shapes import SHAPES
-from nnopt_utils.second_order.hessian_free import _next_damping
 from tools.formulas.claims import Subject
 from tools.formulas.subjects.descent import difference_of_values, quadratic
 from tools.formulas.subjects.networks import backpropagation as layers_backward
 from tools.formulas.subjects.networks import forward, gauss_newton
 from tools.formulas.subjects.networks import r_operator as along_a_direction
+from tools.formulas.subjects.products import PRODUCTS
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
 
@@ -176,18 +174,19 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 
 # -- networks and line searches --------------------------------------------------------------------------------------
 
+DOCUMENTED |= PRODUCTS
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
     DOCUMENTED[owner] = Subject(owner.__name__, layers_backward, 1e-7)
 DOCUMENTED[r_operator] = Subject("r_operator", gauss_newton, 1e-7)
-for owner in (
+for function in (
     r_operator.deltas_and_bends,
     r_operator.r_forward_pass,
     r_operator.r_backward_pass,
     r_operator.r_parameter_gradients,
     r_operator.gauss_newton_backward_pass,
 ):
-    DOCUMENTED[owner] = Subject(owner.__name__, along_a_direction, 1e-7)
+    DOCUMENTED[function] = Subject(function.__name__, along_a_direction, 1e-7)
 
 
 @documents(line_search.backtracking)
@@ -224,59 +223,6 @@ def newton_schulz(generator: np.random.Generator) -> list[dict[str, Any]]:
         (G, G / (np.linalg.norm(G) + 1e-7)) for G in (generator.normal(size=(3, 5)), generator.normal(size=(5, 3)))
     ]
     return [{"X": X, "X_new": muon.newton_schulz(G, steps=1)} for G, X in pairs]
-
-
-# -- second order ----------------------------------------------------------------------------------------------------
-
-
-@documents(second_order.hutchinson_diagonal, second_order.hutchinson_trace)
-def hutchinson(_: Any, generator: np.random.Generator) -> dict[str, Any]:
-    """All signs of three entries, each as probable as any other."""
-    H = generator.normal(size=(3, 3))
-    H += H.T
-    signs = [np.array(z, dtype=float) for z in product((-1, 1), repeat=3)]
-    outcomes = [{"z": z, "q": z * (H @ z)} for z in signs]
-    return {"H": H, "h": np.diag(H), "E": outcomes, **outcomes[0]}
-
-
-@documents(second_order.hessian_free)
-def hessian_free(generator: np.random.Generator) -> list[dict[str, Any]]:
-    """The first step on a bowl, where conjugate gradients end exactly; and what follows a good, a bad, another step."""
-    bowl, damping = problems.Quadratic([0.5, 3.0], rotation=0.4), float(generator.uniform(0.5, 2))
-    start = generator.normal(size=2)
-    options = {"damping": damping, "curvature": "hessian", "max_iterations": 1}
-    end = second_order.hessian_free(bowl, start, **options).trajectory.points[-1]
-    names = {"B": bowl.hessian(start), "I": np.eye(2), "lambda": damping, "g": bowl.gradient(start), "s": end - start}
-    return [{**names, "rho": rho, "lambda'": _next_damping(damping, rho)} for rho in (0.1, 0.24, 0.3, 0.7, 0.8)]
-
-
-@documents(second_order.lanczos)
-def lanczos(generator: np.random.Generator) -> dict[str, Any]:
-    """The vectors that the library asks products of, and a power as f."""
-    H = generator.normal(size=(5, 5))
-    H += H.T
-    asked: list[np.ndarray] = []
-
-    def noted(q: np.ndarray) -> np.ndarray:
-        asked.append(q.copy())
-        return H @ q
-
-    def power(a: Any) -> Any:
-        return np.linalg.matrix_power(a, 5) if np.ndim(a) == 2 else a**5
-
-    pairs, q = second_order.lanczos(noted, 5, steps=4, seed=generator), dict(enumerate(asked, 1))
-    letters = {"H": H, "q": q, "alpha": {k: v @ H @ v for k, v in q.items()}, "k": 3, "v": q[1], "f": power}
-    beta = {k: q[k] @ H @ q[k + 1] for k in (1, 2, 3)}
-    return {**letters, "beta": beta, "w": pairs.weights, "nu": pairs.values}
-
-
-@documents(second_order.spectral_density)
-def spectral_density(generator: np.random.Generator) -> dict[str, Any]:
-    curvatures = generator.normal(size=6)
-    spectrum = second_order.spectral_density(lambda v: curvatures * v, 6, steps=3, width=0.3, points=50, seed=generator)
-    letters = {"w": spectrum.weights, "nu": spectrum.values, "sigma": spectrum.width}
-    densities = dict(zip(spectrum.at, spectrum.density, strict=True))
-    return {**letters, "p": densities.__getitem__, "x": spectrum.at[20]}
 
 
 # -- gradients and initialisers --------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ def r_operator(generator: np.random.Generator) -> dict[str, Any]:
     ahead, behind, here = at(h), at(-h), at(0.0)
     changes = {name: (ahead[name] - behind[name]) / (2 * h) for name in here}
     directions, others = network.views(v)
-    names = {name: value for name, value in here.items() if name[0] not in "Qq"}
+    names: dict[str, Any] = {name: value for name, value in here.items() if name[0] not in "Qq"}
     names |= {name if name[0] in "Qq" else f"dot_{name}": value for name, value in changes.items()}
     names |= {"W^(k)": network.weights[1], "dot_W^(k)": directions[1], "dot_b^(k)": others[1]}
     names |= {"u^(k)": here["delta^(k)"], "u^(k-1)": here["delta^(k-1)"]}
