@@ -15,7 +15,7 @@ class RitzPairs(NamedTuple):
     """What Lanczos's method knows of a symmetric matrix after k products.
 
     Attributes:
-        values: the Ritz values, ascending, shape (k,): some are near eigenvalues, first of all those at both ends.
+        values: the Ritz values, ascending, shape (k,): some are near eigenvalues, as a rule those at the ends first.
         weights: the squared part of the starting vector along each Ritz vector, shape (k,); they sum to 1.
         residuals: ‖H y − ν y‖ of each pair, shape (k,): an eigenvalue is as near as that, but for rounding.
         vectors: the Ritz vectors y, a column each, shape (d, k); orthonormal.
