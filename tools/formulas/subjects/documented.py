@@ -18,7 +18,6 @@ from nnopt_utils import (
     losses,
     networks,
     problems,
-    r_operator,
     schedules,
 )
 from nnopt_utils.optimizers import muon
@@ -26,9 +25,8 @@ from nnopt_utils.schedules.shapes import SHAPES
 from tools.formulas.claims import Subject
 from tools.formulas.subjects.descent import difference_of_values, quadratic
 from tools.formulas.subjects.networks import backpropagation as layers_backward
-from tools.formulas.subjects.networks import forward, gauss_newton
-from tools.formulas.subjects.networks import r_operator as along_a_direction
-from tools.formulas.subjects.products import PRODUCTS
+from tools.formulas.subjects.networks import forward
+from tools.formulas.subjects.products import PRODUCTS, R_OPERATOR
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
 
@@ -175,18 +173,10 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 # -- networks and line searches --------------------------------------------------------------------------------------
 
 DOCUMENTED |= PRODUCTS
+DOCUMENTED |= R_OPERATOR
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
     DOCUMENTED[owner] = Subject(owner.__name__, layers_backward, 1e-7)
-DOCUMENTED[r_operator] = Subject("r_operator", gauss_newton, 1e-7)
-for function in (
-    r_operator.deltas_and_bends,
-    r_operator.r_forward_pass,
-    r_operator.r_backward_pass,
-    r_operator.r_parameter_gradients,
-    r_operator.gauss_newton_backward_pass,
-):
-    DOCUMENTED[function] = Subject(function.__name__, along_a_direction, 1e-7)
 
 
 @documents(line_search.backtracking)

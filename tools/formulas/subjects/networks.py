@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils.activations import sigmoid_derivative, tanh, tanh_derivative, tanh_second_derivative
+from nnopt_utils.activations import sigmoid_derivative, tanh, tanh_derivative
 from nnopt_utils.gradients import central_difference
 from nnopt_utils.initializers import glorot_normal, he_normal
 from nnopt_utils.networks import MLP
-from nnopt_utils.r_operator import deltas_and_bends, slopes_of
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import subject
 
@@ -109,56 +108,6 @@ def backpropagation(generator: np.random.Generator) -> dict[str, Any]:
         "varphi'": tanh_derivative,
         "varphi'_k-1": tanh_derivative,
     }
-
-
-@subject(tolerance=1e-7)
-def r_operator(generator: np.random.Generator) -> dict[str, Any]:
-    """Layers k − 1 = 1 and k = 2 of three: signals by the library, their changes along v by central differences.
-
-    u is the error signal of a loss whose gradient by the outputs stands still, so that only the slopes act.
-    """
-    network = network_of(generator, loss="half_mse", l2=0.0)
-    x, y, v = generator.normal(size=(6, 3)), generator.normal(size=(6, 2)), generator.normal(size=network.n_parameters)
-    theta, h = network.parameters.copy(), 1e-5
-
-    def at(r: float) -> dict[str, np.ndarray]:
-        network.parameters = theta + r * v
-        z, a, delta = network.signals(x, y)
-        dW, db = network.views(network.loss_and_gradient(x, y)[1])
-        names = {"z^(k-1)": z[0], "z^(k)": z[1], "a^(k-1)": a[1], "a^(k)": a[2], "delta^(k-1)": delta[0]}
-        return {**names, "delta^(k)": delta[1], "Q^(k)": dW[1], "q^(k)": db[1]}
-
-    ahead, behind, here = at(h), at(-h), at(0.0)
-    changes = {name: (ahead[name] - behind[name]) / (2 * h) for name in here}
-    directions, others = network.views(v)
-    names: dict[str, Any] = {name: value for name, value in here.items() if name[0] not in "Qq"}
-    names |= {name if name[0] in "Qq" else f"dot_{name}": value for name, value in changes.items()}
-    names |= {"W^(k)": network.weights[1], "dot_W^(k)": directions[1], "dot_b^(k)": others[1]}
-    names |= {"u^(k)": here["delta^(k)"], "u^(k-1)": here["delta^(k-1)"]}
-    z, _, delta = network.signals(x, y)
-    functions = network.activation_functions
-    names["c^(k-1)"] = deltas_and_bends(delta[-1], z, slopes_of(z, functions), network.weights, functions)[1][0]
-    names |= {"varphi'_k": tanh_derivative, "varphi'_k-1": tanh_derivative, "varphi''_k-1": tanh_second_derivative}
-    return names
-
-
-@subject(tolerance=1e-7)
-def gauss_newton(generator: np.random.Generator) -> dict[str, Any]:
-    """The outputs of all samples in one row; C from differences of the loss's gradient, G from the library."""
-    network, h = network_of(generator, [2, 3, 2]), 1e-6
-    x, labels = generator.normal(size=(4, 2)), generator.integers(0, 2, size=4)
-    theta, z = network.parameters.copy(), network.forward(x)
-    gradient_at = network.loss_function.core
-
-    def outputs(theta: np.ndarray) -> np.ndarray:
-        network.parameters = theta
-        return network.forward(x).ravel()
-
-    G = np.array([network.gauss_newton_vector_product(x, labels, e) for e in np.eye(theta.size)])
-    D = np.array([outputs(theta + h * e) - outputs(theta - h * e) for e in np.eye(theta.size)]).T / (2 * h)
-    moves = h * np.eye(z.size).reshape(-1, *z.shape)
-    C = np.array([(gradient_at(z + m, labels)[1] - gradient_at(z - m, labels)[1]).ravel() for m in moves]) / (2 * h)
-    return {"G": G, "D": D, "C": C}
 
 
 @subject()
