@@ -11,6 +11,9 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 ``trust_region``          a ball in which the quadratic model is trusted (Steihaug–CG)
 ``conjugate_gradients``   linear conjugate gradients
 ``newton_cg``             Newton steps by conjugate gradients and a line search
+``hessian_free``          Hessian-free: damped Gauss–Newton steps by conjugate gradients
+``hutchinson``            diagonal and trace from random signs
+``lanczos``               eigenvalues and the density of the spectrum from products
 ``own_labels``            what a network would say to labels that it drew itself
 ``fisher``                the Fisher matrix of a small network, true and empirical; gradients of single samples
 ``observing``             optimizers that see more of a batch than its gradient
@@ -25,12 +28,23 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 
 from nnopt_utils.second_order.conjugate_gradients import LinearResult, conjugate_gradients
 from nnopt_utils.second_order.fisher import fisher_matrix, per_sample_gradients
+from nnopt_utils.second_order.hessian_free import hessian_free
+from nnopt_utils.second_order.hutchinson import DiagonalEstimate, TraceEstimate, hutchinson_diagonal, hutchinson_trace
 from nnopt_utils.second_order.kfac import KFAC
+from nnopt_utils.second_order.lanczos import (
+    ExtremeEigenvalues,
+    RitzPairs,
+    SpectralDensity,
+    extreme_eigenvalues,
+    lanczos,
+    spectral_density,
+)
 from nnopt_utils.second_order.matrix_roots import inverse_root, newton_inverse_root
 from nnopt_utils.second_order.natural_gradient import NaturalGradient
 from nnopt_utils.second_order.newton import newton
 from nnopt_utils.second_order.newton_cg import newton_cg
 from nnopt_utils.second_order.observing import ObservingOptimizer
+from nnopt_utils.second_order.own_labels import check_has_labels, expected_signals, sampled_signals
 from nnopt_utils.second_order.result import Result
 from nnopt_utils.second_order.shampoo import Shampoo
 from nnopt_utils.second_order.soap import SOAP
@@ -39,19 +53,33 @@ from nnopt_utils.second_order.trust_region import TrustRegionStep, steihaug, tru
 __all__ = [
     "KFAC",
     "SOAP",
+    "DiagonalEstimate",
+    "ExtremeEigenvalues",
     "LinearResult",
     "NaturalGradient",
     "ObservingOptimizer",
     "Result",
+    "RitzPairs",
     "Shampoo",
+    "SpectralDensity",
+    "TraceEstimate",
     "TrustRegionStep",
+    "check_has_labels",
     "conjugate_gradients",
+    "expected_signals",
+    "extreme_eigenvalues",
     "fisher_matrix",
+    "hessian_free",
+    "hutchinson_diagonal",
+    "hutchinson_trace",
     "inverse_root",
+    "lanczos",
     "newton",
     "newton_cg",
     "newton_inverse_root",
     "per_sample_gradients",
+    "sampled_signals",
+    "spectral_density",
     "steihaug",
     "trust_region",
 ]

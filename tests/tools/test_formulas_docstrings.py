@@ -16,6 +16,7 @@ from nnopt_utils import (
     losses,
     networks,
     problems,
+    r_operator,
     schedules,
 )
 from nnopt_utils.activations import ACTIVATIONS
@@ -26,10 +27,11 @@ from tools.formulas.claims import Claim, Subject
 from tools.formulas.read import RELATION, docstring_claim, docstring_fragments
 from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
 from tools.formulas.subjects.newton import NEWTON
+from tools.formulas.subjects.products import PRODUCTS
 from tools.formulas.subjects.recorder import Recorder
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
-MODULES += [line_search, backpropagation, networks]
+MODULES += [line_search, backpropagation, networks, r_operator]
 MODULES += [matrix_roots]
 
 
@@ -40,7 +42,7 @@ def owners() -> list:
         for value in vars(module).values():
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
-    return [*found, muon.newton_schulz, *NEWTON]
+    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS]
 
 
 OWNERS = owners()

@@ -11,7 +11,14 @@ GREEK += " psi omega chi Delta Phi Psi Gamma Lambda Sigma Omega Theta"
 LETTERS = {rf"\{name}": name.removeprefix("var") if name != "varphi" else name for name in GREEK.split()}
 LETTERS |= {r"\ell": "ell"}
 ACCENTS = {r"\hat": "hat_", r"\widehat": "hat_", r"\bar": "bar_", r"\overline": "bar_"}
-ACCENTS |= {r"\tilde": "tilde_", r"\widetilde": "tilde_", r"\mathbf": "", r"\boldsymbol": "", r"\mathcal": "cal_"}
+ACCENTS |= {
+    r"\dot": "dot_",
+    r"\tilde": "tilde_",
+    r"\widetilde": "tilde_",
+    r"\mathbf": "",
+    r"\boldsymbol": "",
+    r"\mathcal": "cal_",
+}
 SIZES = {rf"\{size}{side}" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r")}
 SIZES |= {r"\left", r"\right"}
 SPACES = {r"\,", r"\;", r"\:", r"\!", r"\ ", "&", "~"}
