@@ -51,8 +51,8 @@ class KFAC(ObservingOptimizer):
 
     How long the step is, ``rescaling`` says. ``"exact"`` is the paper's (sections 6.4 and 7): among all steps
     s = −α Δ_t + μ v_{t−1}, with any α and μ, one minimises the quadratic model of the batch with its exact Fisher
-    matrix, :math:`\tfrac12 s^\top (F + \lambda I) s + g_t^\top s`; v_t is η_t times that s. With ``momentum=0`` there is
-    only α; all other values of the momentum mean the same.
+    matrix, :math:`\tfrac12 s^\top (F + \lambda I) s + g_t^\top s`; v_t is η_t times that s. With ``momentum=0`` there
+    is only α; all other values of the momentum mean the same.
 
     ``"kl_clip"`` (Ba et al. 2017, section 5): rate and momentum are given, and the direction is cut to a trust region
     in which the answers of the model change by about κ/2 nats (the product goes over all layers):
@@ -137,8 +137,8 @@ class KFAC(ObservingOptimizer):
 
     # -- the factors -------------------------------------------------------------------------------------------------
 
-    def look(self, network: MLP, x: np.ndarray, y: np.ndarray) -> Observed:
-        """Run the batch forward and, where the factors are due, labels back; see :meth:`ObservingOptimizer.observe`."""
+    def look(self, network: MLP, x: np.ndarray, y: np.ndarray) -> Any:
+        """Return what the batch does to the signals: forward and, where the factors are due, labels back."""
         loss = network.loss_function
         if self.fisher == "true" or self.rescaling == "exact":
             check_has_labels(loss)

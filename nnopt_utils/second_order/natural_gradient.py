@@ -18,9 +18,10 @@ class NaturalGradient(ObservingOptimizer):
     .. math:: (F_t + \lambda I)\, s_t = g_t, \qquad \theta_{t+1} = \theta_t - \eta_t s_t
 
     F is the :func:`fisher_matrix` of the batch, made anew at every step and solved with, never inverted. It has d²
-    numbers, and solving takes time as d³: this is for networks of up to a few thousand parameters, :class:`KFAC` for the
-    others. Without damping the path is the same for all parameters that are a linear map of θ; for other
-    parametrisations of a model it is so in the limit of short steps. Damping measures θ itself, and does not keep this.
+    numbers, and solving takes time as d³: this is for networks of up to a few thousand parameters, :class:`KFAC` for
+    the others. Without damping the path is the same for all parameters that are an invertible linear map of θ; for
+    other parametrisations of a model it is so in the limit of short steps. Damping measures θ itself, and does not keep
+    this.
 
     Args:
         learning_rate: η > 0, or a schedule. With a damping that is small against F, 1 is the step of Gauss–Newton.
@@ -52,7 +53,7 @@ class NaturalGradient(ObservingOptimizer):
     _direction: Any = None  # s of the step under way
 
     def look(self, network: MLP, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return F of the batch, damped; see :meth:`ObservingOptimizer.observe`."""
+        """Return F of the batch, damped."""
         F = fisher_matrix(network, x, y, self.fisher)
         if self.damping <= len(F) * np.finfo(F.dtype).eps * np.trace(F):
             self._check_rank(F)

@@ -12,7 +12,7 @@ from nnopt_utils.datasets import two_moons
 from nnopt_utils.experiments import Space, Task, search
 from nnopt_utils.networks import MLP
 from nnopt_utils.problems import Quadratic
-from nnopt_utils.second_order import KFAC, fisher_matrix
+from nnopt_utils.second_order import KFAC, fisher_matrix, per_sample_gradients
 from nnopt_utils.training import DivergenceError, fit, minimize
 
 GENERATOR = np.random.default_rng(0)
@@ -90,6 +90,15 @@ def test_where_inputs_and_signals_are_independent_the_product_is_the_block():
     exact = fisher_matrix(network, x)
     step(optimizer, network, x, np.zeros((100_000, 2)))
     np.testing.assert_allclose(np.kron(*factors(optimizer, 0)), exact, rtol=0, atol=0.02 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("k", [0, 1])
+def test_signals_are_those_of_single_samples(k):
+    """The gradient of a sample's loss by the biases is its δ, without the 1/n of the mean."""
+    network, optimizer = small(), KFAC(fisher="empirical", rescaling="none", learning_rate=1e-3)
+    delta = per_sample_gradients(network, X, Y)[:, network.layout[2 * k + 1].where]
+    step(optimizer, network)
+    np.testing.assert_allclose(optimizer.state[f"S[{k}]"], delta.T @ delta / 40, rtol=1e-12, atol=1e-16)
 
 
 def test_where_they_depend_on_each_other_it_is_not():
@@ -246,7 +255,11 @@ class TestExact:
         np.testing.assert_allclose(moved, -(g @ d) / (d @ F @ d) * d, rtol=1e-10)
 
     def test_the_rate_is_a_factor(self):
-        np.testing.assert_allclose(step(KFAC(0.5), small()), 0.5 * step(KFAC(), small()), rtol=1e-12)
+        network, optimizer = small(), KFAC()
+        for _ in range(2):  # also of a step that has one before it
+            twin, slower = network.copy(), copy.deepcopy(optimizer)
+            slower.learning_rate = 0.5
+            np.testing.assert_allclose(step(slower, twin), 0.5 * step(optimizer, network), rtol=1e-9, atol=1e-12)
 
     def test_the_value_of_the_momentum_does_not_matter(self):
         one, other = small(), small()
