@@ -19,10 +19,10 @@ def per_sample_gradients(network: MLP, x: np.ndarray, y: np.ndarray) -> np.ndarr
     r"""Return the gradient of the loss of each sample alone: rows :math:`\nabla \ell(\theta; x_i, y_i)`.
 
     One pass of backpropagation has them all: with the signals δ of the single losses, the gradient of sample i in
-    layer k is the outer product of what went in and what came back,
+    layer k is the outer product of what went in and what came back. With a and δ the rows of that sample:
 
-    .. math:: \frac{\partial \ell_i}{\partial W^{(k)}} = a^{(k-1)\top}_i \delta^{(k)}_i, \qquad
-              \frac{\partial \ell_i}{\partial b^{(k)}} = \delta^{(k)}_i .
+    .. math:: \frac{\partial \ell}{\partial W^{(k)}} = a^{(k-1)\top} \delta^{(k)}, \qquad
+              \frac{\partial \ell}{\partial b^{(k)}} = \delta^{(k)}
 
     Their mean is the gradient of the mean loss; the L2 penalty, which no sample owns, has no part in it.
 
@@ -55,13 +55,12 @@ def fisher_matrix(network: MLP, x: np.ndarray, y: np.ndarray | None = None, kind
     r"""Return the Fisher information matrix F of a small network on data, (d, d).
 
     The ``"true"`` Fisher expects over the labels that the model itself holds probable, at the inputs of the data; the
-    data's labels have no part in it:
+    data's labels have no part in it. With g_i the gradient of the loss of sample i for such a label:
 
-    .. math:: F = \frac1n \sum_i \operatorname{E}_{y \sim p(y \mid x_i)}
-              [\nabla \ell(\theta; x_i, y)\, \nabla \ell(\theta; x_i, y)^\top]
+    .. math:: F = \frac1n \sum_i \mathrm{E}[g_i g_i^\top]
 
-    The ``"empirical"`` Fisher takes the data's labels, :math:`\frac1n \sum_i g_i g_i^\top`: another matrix, which is no
-    curvature; at a perfect fit it is 0, where F is not.
+    The ``"empirical"`` Fisher takes the data's labels, :math:`\frac1n \sum_i g_i g_i^\top`: another matrix, and no
+    curvature: where squared errors are all 0 it is 0, and F is not.
 
     The true Fisher is exact, not sampled: a sum over the classes with their probabilities for the softmax, over both
     answers of each output for binary logits, the Gaussian's variance for squared errors. It is the Gauss–Newton matrix
@@ -90,10 +89,11 @@ def fisher_matrix(network: MLP, x: np.ndarray, y: np.ndarray | None = None, kind
                [-0.25,  0.25]])
 
     Warning:
-        PyTorch and Keras have neither. What many codes call the Fisher is the empirical one.
+        PyTorch and Keras have neither. A mean of outer products of the gradients that training uses is the empirical
+        one, by whatever name.
 
     Source: S. Amari, "Natural gradient works efficiently in learning", Neural Computation 10, 1998; for the two kinds:
-    F. Kunstner, L. Balles, P. Hennig, "Limitations of the empirical Fisher approximation for natural gradient descent",
+    F. Kunstner et al., "Limitations of the empirical Fisher approximation for natural gradient descent",
     NeurIPS 2019.
     """
     _check_network(network)

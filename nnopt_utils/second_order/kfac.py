@@ -14,7 +14,7 @@ from nnopt_utils.optimizers.hyperparameters import Rate, choice, fraction, integ
 from nnopt_utils.second_order.observing import ObservingOptimizer
 from nnopt_utils.second_order.own_labels import check_has_labels, expected_signals, sampled_signals
 
-FIRST_STEPS = 3  # in which every new factor is decomposed, as in the paper: the first averages change fast
+FIRST_STEPS = 3  # in which every new factor is decomposed: the first averages change fast
 
 
 class Observed(NamedTuple):
@@ -46,25 +46,23 @@ class KFAC(ObservingOptimizer):
 
     .. math::
 
-        \pi_t = \sqrt{\frac{\operatorname{tr} A_t / (n_\text{in} + 1)}{\operatorname{tr} S_t / n_\text{out}}} \\
-        (A_t + \pi_t \sqrt{\lambda}\, I)\, \Delta_t\, (S_t + \frac{\sqrt{\lambda}}{\pi_t} I) = G_t
+        \pi = \sqrt{\frac{\operatorname{tr} A_t / (n_\text{in} + 1)}{\operatorname{tr} S_t / n_\text{out}}} \\
+        (A_t + \pi \sqrt{\lambda}\, I)\, \Delta_t\, (S_t + \frac{\sqrt{\lambda}}{\pi} I) = G_t
 
-    The step has a momentum. How long it is, ``rescaling`` says:
+    How long the step is, ``rescaling`` says. ``"exact"`` is the paper's (sections 6.4 and 7): among all steps
+    s = −α Δ_t + μ v_{t−1}, with any α and μ, one minimises the quadratic model of the batch with its exact Fisher
+    matrix, :math:`\tfrac12 s^\top (F + \lambda I) s + g_t^\top s`; v_t is η_t times that s. With ``momentum=0`` there
+    is only α; all other values of the momentum mean the same.
 
-    - ``"exact"``: as the paper has it (sections 6.4 and 7): α and μ minimise the quadratic model
-      :math:`\tfrac12 \delta^\top (F + \lambda I) \delta + g^\top \delta` of the batch along
-      :math:`-\alpha \Delta_t + \mu v_{t-1}`, with the exact Fisher F of the batch; then v_t is η_t times the minimum.
-      Without momentum μ is 0; with it, its value is of no account.
-    - ``"kl_clip"`` (Ba et al. 2017, section 5): momentum and rate are given, but no step's direction is longer than the
-      trust region allows, in which the model's answers change by about κ/2 nats,
+    ``"kl_clip"`` (Ba et al. 2017, section 5): rate and momentum are given, and the direction is cut to a trust region
+    in which the answers of the model change by about κ/2 nats (the product goes over all layers):
 
-      .. math::
+    .. math::
 
-          \nu_t = \min(1, \sqrt{\frac{\kappa}{\eta_t^2 \langle \Delta_t, G_t \rangle}}) \\
-          v_t = \beta v_{t-1} - \eta_t \nu_t \Delta_t, \qquad \theta_{t+1} = \theta_t + v_t
+        \nu = \min(1, \sqrt{\frac{\kappa}{\eta_t^2 \langle \Delta_t, G_t \rangle}}) \\
+        v_t = \beta v_{t-1} - \eta_t \nu \Delta_t, \qquad \theta_{t+1} = \theta_t + v_t
 
-      where the product goes over all layers.
-    - ``"none"``: the same with ν = 1.
+    ``"none"`` is the same with ν = 1.
 
     A step runs in this order: clip g; average the factors; decompose them where it is due; Δ; its length; decay of the
     weights; θ.
@@ -73,8 +71,7 @@ class KFAC(ObservingOptimizer):
         learning_rate: η > 0, or a schedule; default 1, the model's minimum, for ``"exact"``. The others need one.
         momentum: β in [0, 1), default 0.9.
         damping: λ > 0, default 0.1, in units of the Fisher matrix. The network's own ``l2`` is added to it. It is the
-            number to tune: on MNIST 0.03 to 0.3 with batches of thousands, more for small ones; too small a λ makes
-            K-FAC slower than SGD.
+            number to tune, over powers of 3 or 10.
         rescaling: ``"exact"`` (default), ``"kl_clip"`` or ``"none"``.
         kl_clip: κ > 0, default 0.01, for ``"kl_clip"`` only.
         factor_decay: the longest memory of A and S, in [0, 1), default 0.95. The first averages are plain means.
@@ -82,7 +79,7 @@ class KFAC(ObservingOptimizer):
         update_every: decompose A and S every so many steps, >= 1, default 10, and in the first three steps.
         fisher: ``"true"`` (default): δ of labels drawn from the model; ``"empirical"``: δ of the data's labels.
         seed: of the labels drawn; those of step t come from (seed, t), so that a resumed run draws the same.
-        weight_decay: λ >= 0, decoupled: θ ← θ − η λ θ before the step.
+        weight_decay: >= 0, default 0, decoupled: before the step θ shrinks by η times this share.
         clipvalue, clipnorm, global_clipnorm: limit g before it is multiplied.
 
     In ``state`` stand ``"v"`` and, for layer k from 0, ``"A[k]"`` and ``"S[k]"``, with the eigenvalues and eigenvectors
@@ -103,7 +100,7 @@ class KFAC(ObservingOptimizer):
 
     Warning:
         Neither Keras nor PyTorch has it. The paper also adapts λ as it goes (section 6.5), which is left out here, as
-        is its block-tridiagonal variant. Widespread codes default to the empirical Fisher and to ``"kl_clip"``.
+        is its block-tridiagonal variant. A λ or a κ that suits one network may fail on another.
 
     Source: J. Martens and R. Grosse, "Optimizing neural networks with Kronecker-factored approximate curvature", ICML
     2015, arXiv:1503.05671; ``"kl_clip"``: J. Ba, R. Grosse, J. Martens, "Distributed second-order optimization using
@@ -140,8 +137,8 @@ class KFAC(ObservingOptimizer):
 
     # -- the factors -------------------------------------------------------------------------------------------------
 
-    def look(self, network: MLP, x: np.ndarray, y: np.ndarray) -> Observed:
-        """Run the batch forward and, where the factors are due, labels back; see :meth:`ObservingOptimizer.observe`."""
+    def look(self, network: MLP, x: np.ndarray, y: np.ndarray) -> Any:
+        """Return what the batch does to the signals: forward and, where the factors are due, labels back."""
         loss = network.loss_function
         if self.fisher == "true" or self.rescaling == "exact":
             check_has_labels(loss)

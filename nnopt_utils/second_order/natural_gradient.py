@@ -15,19 +15,20 @@ from nnopt_utils.second_order.observing import ObservingOptimizer
 class NaturalGradient(ObservingOptimizer):
     r"""Natural gradient descent (Amari 1998), for small networks: the gradient, seen through the Fisher matrix.
 
-    .. math:: (F_t + \text{damping}\, I)\, s_t = g_t, \qquad \theta_{t+1} = \theta_t - \eta_t s_t
+    .. math:: (F_t + \lambda I)\, s_t = g_t, \qquad \theta_{t+1} = \theta_t - \eta_t s_t
 
     F is the :func:`fisher_matrix` of the batch, made anew at every step and solved with, never inverted. It has d²
-    numbers and costs d² times the batch; solving costs d³/3: this is for networks of up to a few thousand parameters.
-    :class:`KFAC` is for the others. Without damping the path does not depend on how the model is parametrised, up to
-    the length of a step; damping measures θ itself, and so does not keep this.
+    numbers, and solving takes time as d³: this is for networks of up to a few thousand parameters, :class:`KFAC` for
+    the others. Without damping the path is the same for all parameters that are an invertible linear map of θ; for
+    other parametrisations of a model it is so in the limit of short steps. Damping measures θ itself, and does not keep
+    this.
 
     Args:
         learning_rate: η > 0, or a schedule. With a damping that is small against F, 1 is the step of Gauss–Newton.
-        damping: >= 0, default 1e-3, added to the diagonal of F. Directions in which F is much smaller follow the
-            gradient with the rate η / damping.
+        damping: λ >= 0, default 1e-3, added to the diagonal of F. Directions in which F is much smaller follow the
+            gradient with the rate η / λ.
         fisher: ``"true"`` (default), over the model's own labels, or ``"empirical"``, over the data's.
-        weight_decay: λ >= 0, decoupled: θ ← θ − η λ θ before the step.
+        weight_decay: >= 0, default 0, decoupled: before the step θ shrinks by η times this share.
         clipvalue, clipnorm, global_clipnorm: limit g before it is solved with.
 
     Raises:
@@ -52,7 +53,7 @@ class NaturalGradient(ObservingOptimizer):
     _direction: Any = None  # s of the step under way
 
     def look(self, network: MLP, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return F of the batch, damped; see :meth:`ObservingOptimizer.observe`."""
+        """Return F of the batch, damped."""
         F = fisher_matrix(network, x, y, self.fisher)
         if self.damping <= len(F) * np.finfo(F.dtype).eps * np.trace(F):
             self._check_rank(F)

@@ -1,15 +1,15 @@
 r"""What a network would say to labels that it drew itself: the error signals behind the true Fisher.
 
 For a canonical loss (softmax or sigmoid with cross-entropy, squared errors) the covariance of these signals, over the
-labels y that the model itself holds probable, is the loss's curvature at the outputs:
+labels y that the model itself holds probable, is the loss's curvature H at the outputs (of one sample, ∂²ℓ/∂z²):
 
-.. math:: \operatorname{E}_{y \sim p}[\delta \delta^\top] = \frac{\partial^2 \ell}{\partial z^2}
+.. math:: \mathrm{E}[\delta \delta^\top] = H
 
 so that the Fisher matrix is the Gauss–Newton matrix. Where the loss is the negative log-likelihood divided by a number,
 as the means over outputs in ``"mse"`` and ``"binary_cross_entropy"``, the signals are scaled so that this still holds:
 the Fisher is that of the mean loss as the library has it.
 
-Source: J. Martens, "New insights and perspectives on the natural gradient method", JMLR 21, 2020, section 9.
+Source: J. Martens, "New insights and perspectives on the natural gradient method", JMLR 21, 2020.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def check_has_labels(loss: Loss) -> None:
 
 
 def expected_signals(loss: Loss, outputs: np.ndarray) -> np.ndarray:
-    r"""Return K signals a sample whose outer products add up to :math:`\operatorname{E}_{y \sim p}[\delta\delta^\top]`.
+    r"""Return K signals a sample whose outer products add up to :math:`\mathrm{E}[\delta \delta^\top]`.
 
     For the softmax they are :math:`\sqrt{p_k}\,(p - e_k)`, one a class.
 

@@ -229,6 +229,8 @@ def test_weights_of_other_shapes_are_refused(keras):
         (optimizers.Nesterov(0.1), "optimizer: got Nesterov; Keras has none like it, only like"),
         (second_order.Shampoo(), "optimizer: got Shampoo; Keras has none like it, only like"),
         (second_order.SOAP(), "optimizer: got SOAP; Keras has none like it, only like"),
+        (second_order.KFAC(), "optimizer: got KFAC; Keras has none like it, only like"),
+        (second_order.NaturalGradient(0.1), "optimizer: got NaturalGradient; Keras has none like it"),
         (SGD(0.1, ema_momentum=0.9, gradient_accumulation_steps=2), "ema_momentum: got one together with"),
     ],
 )

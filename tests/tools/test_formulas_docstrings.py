@@ -26,6 +26,7 @@ from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim, Subject
 from tools.formulas.read import RELATION, docstring_claim, docstring_fragments
 from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
+from tools.formulas.subjects.natural_gradient import NATURAL_GRADIENT
 from tools.formulas.subjects.newton import NEWTON
 from tools.formulas.subjects.products import PRODUCTS
 from tools.formulas.subjects.recorder import Recorder
@@ -42,7 +43,7 @@ def owners() -> list:
         for value in vars(module).values():
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
-    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS]
+    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS, *NATURAL_GRADIENT]
 
 
 OWNERS = owners()

@@ -111,9 +111,7 @@ def steps_by_batch(steps: Mapping[str, Mapping[int, Sequence[float]]], ax: Axes,
         sizes = list(by_batch)
         means = np.array([np.mean(by_batch[size]) for size in sizes])
         halves = np.array([2.262 * np.std(by_batch[size], ddof=1) / np.sqrt(len(by_batch[size])) for size in sizes])
-        ax.errorbar(
-            sizes, means, halves, color=colour, linestyle=linestyle, marker=marker, capsize=3, label=label
-        )
+        ax.errorbar(sizes, means, halves, color=colour, linestyle=linestyle, marker=marker, capsize=3, label=label)
     ax.set(xscale="log", yscale="log", xlabel="batch size", ylabel=ylabel)
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
     ax.minorticks_off()

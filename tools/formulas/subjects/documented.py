@@ -27,6 +27,7 @@ from tools.formulas.claims import Subject
 from tools.formulas.subjects.descent import difference_of_values, quadratic
 from tools.formulas.subjects.least_squares import OWNERS as MORE_GARBOW_HILLSTROM
 from tools.formulas.subjects.least_squares import least_squares, sum_of_squares
+from tools.formulas.subjects.natural_gradient import NATURAL_GRADIENT
 from tools.formulas.subjects.networks import backpropagation as layers_backward
 from tools.formulas.subjects.networks import forward
 from tools.formulas.subjects.newton import NEWTON
@@ -52,6 +53,8 @@ NOTATION = {
     *(r"\pm 1 / \sqrt{\text{fan-in}}", r"\frac{h^2}{6} J'''", r"10^{-16} |J| / h", r"10^{-5}", r"\eta_{\max}"),
     r"\tfrac{\lambda}{2}\sum_k \lVert W^{(k)}\rVert^2",
     *(r"\partial r_i / \partial \theta_j", r"\operatorname{Im} \nabla J(\theta + i h v) / h"),
+    *(r"\frac1n \sum_i g_i g_i^\top", r"\frac1n \sum_i J_i^\top H_i J_i", r"\nabla \ell(\theta; x_i, y_i)"),
+    r"\tfrac12 s^\top (F + \lambda I) s + g_t^\top s",
     *(r"z^{(1)}, z^{(2)}, \dots", r"z^{(1)}, \dots", r"\delta^{(1)}, \delta^{(2)}, \dots"),
     *(r"H_{i\cdot}", r"\dot W^{(k)}", r"\dot b^{(k)}", r"u^{(1)}, u^{(2)}, \dots", r"\varphi'_k(z^{(k)})"),
 }
@@ -180,6 +183,7 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 DOCUMENTED |= NEWTON
 DOCUMENTED |= PRODUCTS
 DOCUMENTED |= R_OPERATOR
+DOCUMENTED |= NATURAL_GRADIENT
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
     DOCUMENTED[owner] = Subject(owner.__name__, layers_backward, 1e-7)
