@@ -1,4 +1,4 @@
-r"""Activation functions :math:`\varphi(z)` and their derivatives, entry by entry; and the softmax, which is by row.
+r"""Activation functions :math:`\varphi(z)` and their two derivatives, entry by entry; and the softmax, which is by row.
 
 Every function here takes an array (or a number) of any shape, keeps its dtype (float32 or float64), leaves it
 untouched, and neither overflows nor warns for large :math:`|z|`. Called by name, it checks its argument;
@@ -50,6 +50,17 @@ def linear_derivative(z: np.ndarray) -> np.ndarray:
 
 
 @checked(z=check_array)
+def linear_second_derivative(z: np.ndarray) -> np.ndarray:
+    r""":math:`\varphi''(z) = 0`; arguments as in :func:`linear`.
+
+    Example:
+        >>> linear_second_derivative([-1.0, 2.0])
+        array([0., 0.])
+    """
+    return np.zeros_like(z)
+
+
+@checked(z=check_array)
 def sigmoid(z: np.ndarray) -> np.ndarray:
     r"""Logistic function: :math:`\varphi(z) = 1 / (1 + e^{-z})`, between 0 and 1.
 
@@ -87,6 +98,21 @@ def sigmoid_derivative(z: np.ndarray) -> np.ndarray:
 
 
 @checked(z=check_array)
+def sigmoid_second_derivative(z: np.ndarray) -> np.ndarray:
+    r""":math:`\varphi''(z) = \varphi(z)\,(1 - \varphi(z))\,(1 - 2 \varphi(z))`: 0 at z = 0, where the slope is largest.
+
+    Args:
+        z: the pre-activation, not the activation; else as in :func:`sigmoid`.
+
+    Example:
+        >>> sigmoid_second_derivative([-1.0, 0.0, 1.0, 1000.0]).round(4)
+        array([ 0.0909,  0.    , -0.0909, -0.    ])
+    """
+    p = core(sigmoid)(z)
+    return p * (1 - p) * (1 - 2 * p)
+
+
+@checked(z=check_array)
 def tanh(z: np.ndarray) -> np.ndarray:
     r"""Hyperbolic tangent: :math:`\varphi(z) = (e^z - e^{-z}) / (e^z + e^{-z})`, between −1 and 1.
 
@@ -113,6 +139,18 @@ def tanh_derivative(z: np.ndarray) -> np.ndarray:
         array([1., 0.])
     """
     return 1 - np.tanh(z) ** 2
+
+
+@checked(z=check_array)
+def tanh_second_derivative(z: np.ndarray) -> np.ndarray:
+    r""":math:`\varphi''(z) = -2 \tanh(z)\,(1 - \tanh^2(z))`; arguments as in :func:`tanh`.
+
+    Example:
+        >>> tanh_second_derivative([-1.0, 0.0, 1.0, 1000.0]).round(4)
+        array([ 0.6397, -0.    , -0.6397, -0.    ])
+    """
+    t = np.tanh(z)
+    return -2 * t * (1 - t**2)
 
 
 @checked(z=check_array)
@@ -146,6 +184,20 @@ def relu_derivative(z: np.ndarray) -> np.ndarray:
         array([0., 0., 1.])
     """
     return (z > 0).astype(z.dtype)
+
+
+@checked(z=check_array)
+def relu_second_derivative(z: np.ndarray) -> np.ndarray:
+    r""":math:`\varphi''(z) = 0`; arguments as in :func:`relu`.
+
+    It is 0 on both sides of the kink z = 0, where we take 0 too: a network of ReLUs is curved by its loss and by the
+    products of its layers, not by its activations.
+
+    Example:
+        >>> relu_second_derivative([-1.0, 0.0, 2.0])
+        array([0., 0., 0.])
+    """
+    return np.zeros_like(z)
 
 
 @checked(z=check_array, slope=partial(check_number, low=0.0))
@@ -184,6 +236,17 @@ def leaky_relu_derivative(z: np.ndarray, slope: float = 0.01) -> np.ndarray:
     return np.where(z > 0, 1, slope).astype(z.dtype)
 
 
+@checked(z=check_array, slope=partial(check_number, low=0.0))
+def leaky_relu_second_derivative(z: np.ndarray, slope: float = 0.01) -> np.ndarray:
+    r""":math:`\varphi''(z) = 0`, whatever the slope; arguments as in :func:`leaky_relu`.
+
+    Example:
+        >>> leaky_relu_second_derivative([-1.0, 2.0])
+        array([0., 0.])
+    """
+    return np.zeros_like(z)
+
+
 @checked(z=check_array, alpha=partial(check_number, low=0.0))
 def elu(z: np.ndarray, alpha: float = 1.0) -> np.ndarray:
     r"""Exponential linear unit: :math:`\varphi(z) = z \text{ if } z > 0, \text{ else } \alpha (e^z - 1)`.
@@ -220,6 +283,20 @@ def elu_derivative(z: np.ndarray, alpha: float = 1.0) -> np.ndarray:
     return np.where(z > 0, 1, alpha * np.exp(below))
 
 
+@checked(z=check_array, alpha=partial(check_number, low=0.0))
+def elu_second_derivative(z: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    r""":math:`\varphi''(z) = 0 \text{ if } z > 0, \text{ else } \alpha e^z`; arguments as in :func:`elu`.
+
+    It jumps at z = 0. There we take the value from below, as for :func:`elu_derivative`.
+
+    Example:
+        >>> elu_second_derivative([-1000.0, 0.0, 2.0])
+        array([0., 1., 0.])
+    """
+    below = np.minimum(z, 0)
+    return np.where(z > 0, 0, alpha * np.exp(below))
+
+
 @checked(z=check_array)
 def softplus(z: np.ndarray) -> np.ndarray:
     r"""Smooth ReLU: :math:`\varphi(z) = \ln(1 + e^z)`.
@@ -252,6 +329,17 @@ def softplus_derivative(z: np.ndarray) -> np.ndarray:
         array([0. , 0.5, 1. ])
     """
     return core(sigmoid)(z)
+
+
+@checked(z=check_array)
+def softplus_second_derivative(z: np.ndarray) -> np.ndarray:
+    r""":math:`\varphi''(z) = \varphi'(z)\,(1 - \varphi'(z))`, the sigmoid's slope; arguments as in :func:`softplus`.
+
+    Example:
+        >>> softplus_second_derivative([-1000.0, 0.0, 1000.0])
+        array([0.  , 0.25, 0.  ])
+    """
+    return core(sigmoid_derivative)(z)
 
 
 # Φ needs the error function, which NumPy does not have and Python has for one number at a time.
@@ -314,6 +402,18 @@ def gelu_derivative(z: np.ndarray) -> np.ndarray:
         array([-0.0833,  0.5   ,  1.0833])
     """
     return _normal_cdf(z) + z * _normal_pdf(z)
+
+
+@checked(z=check_array)
+def gelu_second_derivative(z: np.ndarray) -> np.ndarray:
+    r""":math:`\varphi''(z) = (2 - z^2)\,\phi(z)`, :math:`\phi` the normal density; arguments as in :func:`gelu`.
+
+    Example:
+        >>> gelu_second_derivative([-1.0, 0.0, 1.0]).round(4)
+        array([0.242 , 0.7979, 0.242 ])
+    """
+    inside = np.clip(z, -40, 40)  # the density is 0 there, and z² cannot overflow
+    return (2 - inside**2) * _normal_pdf(z)
 
 
 def _check_logits(name: str, value: Any) -> np.ndarray:
@@ -380,31 +480,41 @@ class Activation:
         name: its name in ``ACTIVATIONS``.
         value: φ(z), from a float array z to an array of the same shape and dtype.
         derivative: φ'(z), from the same z (the pre-activation, not φ(z)).
+        second_derivative: φ''(z), from the same z.
         formula: φ(z) in LaTeX.
 
     Example:
         >>> relu = ACTIVATIONS["relu"]
         >>> relu.value(np.array([-1.0, 2.0])), relu.derivative(np.array([-1.0, 2.0]))
         (array([0., 2.]), array([0., 1.]))
+        >>> ACTIVATIONS["softplus"].second_derivative(np.zeros(1))
+        array([0.25])
     """
 
     name: str
     value: ArrayFunction
     derivative: ArrayFunction
+    second_derivative: ArrayFunction
     formula: str
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    name: Activation(name, core(value), core(derivative), formula)
-    for name, value, derivative, formula in [
-        ("linear", linear, linear_derivative, r"z"),
-        ("sigmoid", sigmoid, sigmoid_derivative, r"\frac{1}{1 + e^{-z}}"),
-        ("tanh", tanh, tanh_derivative, r"\tanh z"),
-        ("relu", relu, relu_derivative, r"\max(z, 0)"),
-        ("leaky_relu", leaky_relu, leaky_relu_derivative, r"\max(z, 0) + 0.01 \min(z, 0)"),
-        ("elu", elu, elu_derivative, r"\max(z, 0) + \min(e^z - 1, 0)"),
-        ("gelu", gelu, gelu_derivative, r"z\,\Phi(z)"),
-        ("softplus", softplus, softplus_derivative, r"\ln(1 + e^z)"),
+    name: Activation(name, core(value), core(derivative), core(second_derivative), formula)
+    for name, value, derivative, second_derivative, formula in [
+        ("linear", linear, linear_derivative, linear_second_derivative, r"z"),
+        ("sigmoid", sigmoid, sigmoid_derivative, sigmoid_second_derivative, r"\frac{1}{1 + e^{-z}}"),
+        ("tanh", tanh, tanh_derivative, tanh_second_derivative, r"\tanh z"),
+        ("relu", relu, relu_derivative, relu_second_derivative, r"\max(z, 0)"),
+        (
+            "leaky_relu",
+            leaky_relu,
+            leaky_relu_derivative,
+            leaky_relu_second_derivative,
+            r"\max(z, 0) + 0.01 \min(z, 0)",
+        ),
+        ("elu", elu, elu_derivative, elu_second_derivative, r"\max(z, 0) + \min(e^z - 1, 0)"),
+        ("gelu", gelu, gelu_derivative, gelu_second_derivative, r"z\,\Phi(z)"),
+        ("softplus", softplus, softplus_derivative, softplus_second_derivative, r"\ln(1 + e^z)"),
     ]
 }
 

@@ -355,6 +355,54 @@ def l2_penalty(weights: np.ndarray, strength: float) -> ValueAndGradient:
     return strength / 2 * float(w @ w), strength * weights
 
 
+# The curvature of each loss: ∂²ℓ/∂z² of the mean loss, times an array r of the outputs' shape. It sees no other sample,
+# and of the targets only what the regression losses ask: on which piece an error lies.
+
+
+@checked(_check_regression, r=check_array)
+def _mean_squared_curvature(outputs: np.ndarray, targets: np.ndarray, r: np.ndarray) -> np.ndarray:
+    r""":math:`q = \frac{2}{nK} r`: the curvature of :func:`mean_squared_error` times r."""
+    return (2 / outputs.size) * r
+
+
+@checked(_check_regression, r=check_array)
+def _half_squared_curvature(outputs: np.ndarray, targets: np.ndarray, r: np.ndarray) -> np.ndarray:
+    r""":math:`q = \frac1n r`: the curvature of :func:`half_squared_error` times r."""
+    return r / len(outputs)
+
+
+@checked(_check_regression, r=check_array)
+def _absolute_curvature(outputs: np.ndarray, targets: np.ndarray, r: np.ndarray) -> np.ndarray:
+    r""":math:`q_i = 0`: :func:`mean_absolute_error` is not curved, and we take 0 at its kink too."""
+    return np.zeros_like(r)
+
+
+@checked(_check_regression, r=check_array, delta=partial(check_number, low=0.0, low_open=True))
+def _huber_curvature(outputs: np.ndarray, targets: np.ndarray, r: np.ndarray, delta: float = 1.0) -> np.ndarray:
+    r""":math:`q_i = \frac{1}{nK} r_i \text{ if } |e_i| \le \delta, \text{ else } 0`: as a square near 0, not far out.
+
+    It jumps where :math:`|e| = \delta`.
+    """
+    return np.where(np.abs(outputs - targets) <= delta, r, 0) / outputs.size
+
+
+@checked(_check_binary, r=check_array, label_smoothing=_smoothing)
+def _binary_curvature(
+    logits: np.ndarray, targets: np.ndarray, r: np.ndarray, label_smoothing: float = 0.0
+) -> np.ndarray:
+    r""":math:`q = \frac{1}{nK} p (1 - p) r` with p the sigmoid of the logits, whatever the targets."""
+    return core(activations.sigmoid_derivative)(logits) * r / logits.size
+
+
+@checked(_check_classification, r=check_array, label_smoothing=_smoothing)
+def _softmax_curvature(
+    logits: np.ndarray, targets: np.ndarray, r: np.ndarray, label_smoothing: float = 0.0
+) -> np.ndarray:
+    r""":math:`q_{ij} = \frac1n p_{ij} (r_{ij} - \sum_k p_{ik} r_{ik})` with p the softmax, whatever the targets."""
+    p = core(activations.softmax)(logits)
+    return p * (r - np.add.reduce(p * r, axis=1, keepdims=True)) / len(logits)
+
+
 @dataclass(frozen=True)
 class Loss:
     """A loss function as a network uses it, and what its outputs and targets mean. Calling it is calling ``function``.
@@ -364,6 +412,7 @@ class Loss:
     Attributes:
         name: its name in ``LOSSES``.
         function: the loss, which checks its arguments.
+        curvature: ``(outputs, targets, r) -> (∂²ℓ/∂z²) r``, which checks its arguments; see :meth:`curvature_times`.
         core: the bare formula, which checks nothing and expects targets as ``check_targets`` returns them.
         classifies: whether there are right and wrong answers, and so probabilities and an accuracy.
         fewest_outputs: how many outputs a network must have at least.
@@ -383,6 +432,7 @@ class Loss:
 
     name: str
     function: Callable[..., ValueAndGradient]
+    curvature: Callable[..., np.ndarray]
     classifies: ClassVar[bool] = False
     fewest_outputs: ClassVar[int] = 1
 
@@ -394,6 +444,41 @@ class Loss:
     def core(self) -> Callable[..., ValueAndGradient]:
         """The bare formula under ``function``."""
         return core(self.function)
+
+    @cached_property
+    def curvature_core(self) -> Callable[..., np.ndarray]:
+        """The bare formula under ``curvature``."""
+        return core(self.curvature)
+
+    def curvature_times(self, outputs: np.ndarray, targets: np.ndarray, r: np.ndarray, **options: float) -> np.ndarray:
+        """Return (∂²ℓ/∂z²) r of the mean loss, without its matrix: by how much the gradient changes along r.
+
+        ========================  ==================================================================================
+        ``mse``                   2 r / (nK)
+        ``half_mse``              r / n
+        ``mae``                   0: a loss of straight pieces is not curved
+        ``huber``                 r / (nK) where the error is at most δ, else 0
+        ``binary_cross_entropy``  p (1 − p) r / (nK) with p the sigmoid of the logits
+        ``cross_entropy``         p ⊙ (r − pᵀr) / n, row by row, with p the softmax of the logits
+        ========================  ==================================================================================
+
+        None of these matrices has a negative eigenvalue: all losses are convex in the outputs.
+
+        Args:
+            outputs: a network's, a row a sample.
+            targets: as ``function`` takes them; a classification loss's curvature does not depend on them.
+            r: a direction, of the outputs' shape.
+            options: as of ``function``, such as ``delta``.
+
+        Raises:
+            TypeError, ValueError: outputs and targets that ``function`` refuses, or ``r`` has another shape.
+
+        Example:
+            >>> get_loss("binary_cross_entropy").curvature_times([[0.0], [0.0]], [[1], [0]], [[1.0], [8.0]]).tolist()
+            [[0.125], [1.0]]
+        """
+        r = check_array("r", r, shape=np.shape(outputs))
+        return self.curvature(outputs, targets, r, **options)
 
     def check_targets(self, name: str, targets: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """Return targets for outputs of this shape and dtype as ``core`` wants them, or say what is wrong.
@@ -504,12 +589,12 @@ class ClassLoss(Loss):
 LOSSES: dict[str, Loss] = {
     loss.name: loss
     for loss in (
-        Loss("mse", mean_squared_error),
-        Loss("half_mse", half_squared_error),
-        Loss("mae", mean_absolute_error),
-        Loss("huber", huber),
-        BinaryLoss("binary_cross_entropy", binary_cross_entropy),
-        ClassLoss("cross_entropy", softmax_cross_entropy),
+        Loss("mse", mean_squared_error, _mean_squared_curvature),
+        Loss("half_mse", half_squared_error, _half_squared_curvature),
+        Loss("mae", mean_absolute_error, _absolute_curvature),
+        Loss("huber", huber, _huber_curvature),
+        BinaryLoss("binary_cross_entropy", binary_cross_entropy, _binary_curvature),
+        ClassLoss("cross_entropy", softmax_cross_entropy, _softmax_curvature),
     )
 }
 

@@ -25,11 +25,20 @@ from nnopt_utils.backpropagation import Signals, backward_pass, forward_pass, pa
 from nnopt_utils.initializers import get_initializer
 from nnopt_utils.layout import Place, layout_of
 from nnopt_utils.losses import get_loss, l2_penalty
+from nnopt_utils.r_operator import (
+    deltas_and_bends,
+    gauss_newton_backward_pass,
+    r_backward_pass,
+    r_forward_pass,
+    r_parameter_gradients,
+    slopes_of,
+)
 
 RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu")
 penalty_and_gradient = core(l2_penalty)
 
 Initializer = Callable[[int, int, np.random.Generator], np.ndarray]
+Product = Callable[[np.ndarray], np.ndarray]
 
 
 class Evaluation(NamedTuple):
@@ -449,14 +458,163 @@ class MLP:
         x, y = self.check_data(x, y)
         weights, biases = self.views(self._check_theta(parameters))
         total, right, answers = 0.0, 0.0, 0
-        for start in range(0, len(x), 8192):
-            piece = slice(start, start + 8192)
+        for piece in _pieces(len(x)):
             outputs = forward_pass(x[piece], weights, biases, self.activation_functions)[1][-1]
             total += float(self.loss_function.core(outputs, y[piece])[0]) * len(outputs)
             is_right = self.loss_function.is_right(outputs, y[piece])
             right += float(np.sum(is_right))
             answers += is_right.size
         return Evaluation(total / len(x) + self._penalty(weights), right / answers)
+
+    # -- products with the matrices of curvature ---------------------------------------------------------------------
+
+    def hessian_vector_product(
+        self, x: np.ndarray, y: np.ndarray, vector: np.ndarray, parameters: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return H v, H the Hessian of the objective, by the R-operator: exactly, and without H.
+
+        Samples are taken in pieces of 8,192. For many v at one θ, :meth:`hessian_operator` is about half as dear.
+        The L2 penalty has its part: λ times the weights of v. Of an activation with a kink H is that of the piece.
+
+        Args:
+            x: inputs, (n, n_in).
+            y: targets, as in :meth:`loss_and_gradient`.
+            vector: v, of the shape of θ.
+            parameters: another θ at which to evaluate; the network is left as it is.
+
+        Raises:
+            TypeError, ValueError: data or a vector that do not fit this network; the message says which.
+
+        Example:
+            >>> network = MLP([2, 1], loss="half_mse", l2=0.5, dtype="float64")   # linear: H is (x, 1)ᵀ(x, 1) + λ
+            >>> network.hessian_vector_product(np.array([[1.0, 2.0]]), np.array([0.0]), np.array([1.0, 0.0, 0.0]))
+            array([1.5, 2. , 1. ])
+
+        Source: as :mod:`nnopt_utils.r_operator`.
+        """
+        return self._in_pieces(self.hessian_operator, x, y, vector, parameters)
+
+    def gauss_newton_vector_product(
+        self, x: np.ndarray, y: np.ndarray, vector: np.ndarray, parameters: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return G v, G the Gauss–Newton matrix: the Hessian but for the network's own curvature.
+
+        G = Jᵀ (∂²ℓ/∂z²) J with J the Jacobian of all outputs z by θ, and λ for the weights from the L2 penalty. No
+        eigenvalue of it is negative. It is H where the outputs are linear in θ, and where every ∂ℓ/∂z is 0. Samples are
+        taken in pieces of 8,192; for many v at one θ there is :meth:`gauss_newton_operator`.
+
+        Args:
+            x: inputs, (n, n_in).
+            y: targets, as in :meth:`loss_and_gradient`.
+            vector: v, of the shape of θ.
+            parameters: another θ at which to evaluate; the network is left as it is.
+
+        Raises:
+            TypeError, ValueError: data or a vector that do not fit this network; the message says which.
+
+        Example:
+            >>> network, x, y = MLP([2, 3, 2], "tanh", seed=0), np.eye(2), np.array([0, 1])
+            >>> v = np.ones(17)
+            >>> bool(v @ network.gauss_newton_vector_product(x, y, v) >= 0)
+            True
+
+        Source: as :mod:`nnopt_utils.r_operator`.
+        """
+        return self._in_pieces(self.gauss_newton_operator, x, y, vector, parameters)
+
+    def hessian_operator(self, x: np.ndarray, y: np.ndarray, parameters: np.ndarray | None = None) -> Product:
+        """Return the map v ↦ H v at one θ, for many products: what is the same for all v is computed here.
+
+        Args:
+            x, y, parameters: as in :meth:`hessian_vector_product`. θ is copied: later changes of it do not matter.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
+
+        Example:
+            >>> network = MLP([2, 1], loss="half_mse", dtype="float64")
+            >>> product = network.hessian_operator(np.array([[1.0, 2.0]]), np.array([0.0]))
+            >>> np.array([product(v) for v in np.eye(3)])
+            array([[1., 2., 1.],
+                   [2., 4., 2.],
+                   [1., 2., 1.]])
+        """
+        x, y = self.check_data(x, y)
+        weights, biases = self.views(self._check_theta(parameters).copy())
+        functions, curvature = self.activation_functions, self.loss_function.curvature_core
+        pre_activations, activations = forward_pass(x, weights, biases, functions)
+        slopes = slopes_of(pre_activations, functions)
+        delta = self.loss_function.core(activations[-1], y)[1]
+        deltas, bends = deltas_and_bends(delta, pre_activations, slopes, weights, functions)
+
+        def product(vector: np.ndarray) -> np.ndarray:
+            v = self._direction(vector)
+            r_pre_activations, r_activations = r_forward_pass(activations, slopes, weights, v.weights, v.biases)
+            r_delta = curvature(activations[-1], y, r_pre_activations[-1])
+            r_deltas = r_backward_pass(r_delta, deltas, r_pre_activations, slopes, bends, weights, v.weights)
+            result = self.cut(np.empty_like(v.vector))
+            r_parameter_gradients(activations, deltas, r_activations, r_deltas, result.weights, result.biases)
+            return self._with_penalty(result, v)
+
+        return product
+
+    def gauss_newton_operator(self, x: np.ndarray, y: np.ndarray, parameters: np.ndarray | None = None) -> Product:
+        """Return the map v ↦ G v at one θ, for many products: what is the same for all v is computed here.
+
+        Args:
+            x, y, parameters: as in :meth:`gauss_newton_vector_product`. θ is copied: later changes do not matter.
+
+        Raises:
+            TypeError, ValueError: data that do not fit this network; the message says which.
+
+        Example:
+            >>> network = MLP([2, 1], loss="half_mse", dtype="float64")
+            >>> product = network.gauss_newton_operator(np.array([[1.0, 2.0]]), np.array([0.0]))
+            >>> product(np.array([1.0, 0.0, 0.0]))
+            array([1., 2., 1.])
+        """
+        x, y = self.check_data(x, y)
+        weights, biases = self.views(self._check_theta(parameters).copy())
+        functions, curvature = self.activation_functions, self.loss_function.curvature_core
+        pre_activations, activations = forward_pass(x, weights, biases, functions)
+        slopes = slopes_of(pre_activations, functions)
+
+        def product(vector: np.ndarray) -> np.ndarray:
+            v = self._direction(vector)
+            r_outputs = r_forward_pass(activations, slopes, weights, v.weights, v.biases)[0][-1]
+            passed = gauss_newton_backward_pass(curvature(activations[-1], y, r_outputs), slopes, weights)
+            result = self.cut(np.empty_like(v.vector))
+            parameter_gradients(activations, passed, result.weights, result.biases)
+            return self._with_penalty(result, v)
+
+        return product
+
+    def _in_pieces(
+        self,
+        operator: Callable[..., Product],
+        x: np.ndarray,
+        y: np.ndarray,
+        vector: np.ndarray,
+        parameters: np.ndarray | None,
+    ) -> np.ndarray:
+        """One product over all samples, as the mean of those over pieces: its arrays stay small."""
+        x, y = self.check_data(x, y)
+        total = np.zeros(self.n_parameters, self.dtype)
+        for piece in _pieces(len(x)):
+            total += len(x[piece]) / len(x) * operator(x[piece], y[piece], parameters)(vector)
+        return total
+
+    def _direction(self, vector: np.ndarray) -> Cut:
+        """A vector that a matrix of curvature is to be multiplied by, in this network's dtype."""
+        v = check_array("vector", vector, shape=(self.n_parameters,))
+        return self.cut(np.ascontiguousarray(v, dtype=self.dtype))
+
+    def _with_penalty(self, result: Cut, v: Cut) -> np.ndarray:
+        """Add the L2 penalty's part of a product: its Hessian is λ for the weights, 0 for the biases."""
+        if self.l2:
+            for Q, V in zip(result.weights, v.weights, strict=True):
+                Q += self.l2 * V
+        return result.vector
 
     # -- arguments ---------------------------------------------------------------------------------------------------
 
@@ -554,6 +712,11 @@ class MLP:
             f"MLP({self.layer_sizes}, activation={self.activation!r}, loss={self.loss_function.name!r}, "
             f"l2={self.l2:g}, dtype={self.dtype.name!r}): {self.n_parameters:,} parameters"
         )
+
+
+def _pieces(n: int, size: int = 8192) -> list[slice]:
+    """The samples cut into pieces of at most ``size``."""
+    return [slice(start, start + size) for start in range(0, n, size)]
 
 
 def _check_layer_sizes(layer_sizes: Sequence[int]) -> list[int]:

@@ -16,7 +16,7 @@ from nnopt_utils.activations import ACTIVATIONS, Activation, get_activation, log
 from nnopt_utils.gradients import central_difference
 
 NAMES = ["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "softplus"]
-FUNCTIONS = [*NAMES, *(f"{name}_derivative" for name in NAMES)]
+FUNCTIONS = [name + end for end in ("", "_derivative", "_second_derivative") for name in NAMES]
 KINKED = ["relu", "leaky_relu", "elu"]  # elu's derivative is continuous, but its second one jumps
 
 
@@ -46,6 +46,14 @@ class TestValues:
             ("elu_derivative", lambda z: np.array([1.0 if v > 0 else math.exp(v) for v in z])),
             ("gelu_derivative", lambda z: scipy.special.ndtr(z) + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)),
             ("softplus_derivative", scipy.special.expit),
+            ("linear_second_derivative", np.zeros_like),
+            ("sigmoid_second_derivative", lambda z: -np.tanh(z / 2) * 0.25 / np.cosh(z / 2) ** 2),
+            ("tanh_second_derivative", lambda z: -2 * np.sinh(z) / np.cosh(z) ** 3),
+            ("relu_second_derivative", np.zeros_like),
+            ("leaky_relu_second_derivative", np.zeros_like),
+            ("elu_second_derivative", lambda z: np.array([0.0 if v > 0 else math.exp(v) for v in z])),
+            ("gelu_second_derivative", lambda z: (2 - z * z) * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)),
+            ("softplus_second_derivative", lambda z: 0.25 / np.cosh(z / 2) ** 2),
         ],
     )
 
@@ -79,7 +87,14 @@ class TestValues:
 
     @pytest.mark.parametrize(
         ("name", "at_zero"),
-        [("relu_derivative", 0.0), ("leaky_relu_derivative", 0.01), ("elu_derivative", 1.0)],
+        [
+            ("relu_derivative", 0.0),
+            ("leaky_relu_derivative", 0.01),
+            ("elu_derivative", 1.0),
+            ("relu_second_derivative", 0.0),
+            ("leaky_relu_second_derivative", 0.0),
+            ("elu_second_derivative", 1.0),
+        ],
     )
     def test_derivative_at_the_kink(self, name, at_zero):
         assert function(name)(0.0) == at_zero
@@ -94,6 +109,7 @@ class TestValues:
     def test_alpha(self, alpha):
         np.testing.assert_allclose(activations.elu([-50.0, 2.0], alpha), [-alpha, 2], rtol=1e-12)
         np.testing.assert_allclose(activations.elu_derivative([-1.0, 2.0], alpha=alpha), [alpha / math.e, 1])
+        np.testing.assert_allclose(activations.elu_second_derivative([-1.0, 2.0], alpha=alpha), [alpha / math.e, 0])
 
 
 class TestDerivatives:
@@ -105,11 +121,20 @@ class TestDerivatives:
         numeric = central_difference(lambda theta: function(name)(theta)[0], [z])[0]
         assert function(f"{name}_derivative")([z])[0] == pytest.approx(numeric, abs=1e-8)
 
+    @pytest.mark.parametrize("name", NAMES)
+    @given(z=st.floats(-20, 20))
+    def test_second_against_central_differences_of_the_first(self, name, z):
+        if name in KINKED and abs(z) < 1e-3:
+            return
+        numeric = central_difference(lambda theta: function(f"{name}_derivative")(theta)[0], [z])[0]
+        assert function(f"{name}_second_derivative")([z])[0] == pytest.approx(numeric, abs=1e-8)
+
+    @pytest.mark.parametrize("end", ["_derivative", "_second_derivative"])
     @pytest.mark.parametrize("name", ["sigmoid", "tanh", "elu", "gelu", "softplus"])
-    def test_takes_the_pre_activation(self, name):
+    def test_takes_the_pre_activation(self, name, end):
         """A derivative that takes φ(z) in place of z must not pass, so z and φ(z) have to give different results."""
         z = np.array([-1.5, 0.7])
-        derivative = function(f"{name}_derivative")
+        derivative = function(name + end)
         assert abs(derivative(z) - derivative(function(name)(z))).max() > 1e-3
 
 
@@ -136,6 +161,11 @@ class TestExtremes:
             ("tanh_derivative", 0, 0),
             ("gelu_derivative", 0, 1),
             ("softplus_derivative", 0, 1),
+            ("sigmoid_second_derivative", 0, 0),
+            ("tanh_second_derivative", 0, 0),
+            ("elu_second_derivative", 0, 0),
+            ("gelu_second_derivative", 0, 0),
+            ("softplus_second_derivative", 0, 0),
         ],
     )
     def test_limits(self, name, below, above, dtype):
@@ -228,8 +258,10 @@ class TestErrors:
         [
             ("leaky_relu", "slope"),
             ("leaky_relu_derivative", "slope"),
+            ("leaky_relu_second_derivative", "slope"),
             ("elu", "alpha"),
             ("elu_derivative", "alpha"),
+            ("elu_second_derivative", "alpha"),
         ],
     )
     @pytest.mark.parametrize(("value", "error"), [(-0.1, ValueError), (math.nan, ValueError), ("a", TypeError)])
@@ -260,6 +292,7 @@ class TestRecords:
         activation = get_activation(name)
         assert activation.value is core(function(name)) is not function(name)
         assert activation.derivative is core(function(f"{name}_derivative"))
+        assert activation.second_derivative is core(function(f"{name}_second_derivative"))
 
     @pytest.mark.parametrize("name", NAMES)
     def test_pass_nan_on(self, name):

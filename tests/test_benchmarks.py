@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__, before, blocks, cold, fit, frameworks, scipy_side_by_side, timing
+from benchmarks import __main__, before, blocks, cold, fit, frameworks, scipy_side_by_side, second_order, timing
 from benchmarks.__main__ import SUBJECTS, main
 from benchmarks.frameworks import Rival, worker
 from benchmarks.timing import Measurement, as_markdown, at_least, at_most, compared, interleaved, machine, quartiles
@@ -64,6 +64,7 @@ def test_what_is_measured(report):
     methods = {name.split(",")[0] for name in names["scipy"] if "functions" in name}
     assert methods >= {"bfgs", "lbfgs", "nonlinear_cg", "newton_cg", "trust_region"}
     assert sum("softmax" in name for name in names["scipy"]) == 8
+    assert [name.split(": ")[1] for name in names["second_order"]][:4] == list(second_order.PRODUCTS)
     assert len(names["explorers"]) == 13 and all("slowest of" in name for name in names["explorers"])
 
 
@@ -74,6 +75,7 @@ def test_which_figures_have_targets(report):
     bounds = {key: (target["of"], target["sense"], target["bound"]) for key, target in found.items()}
     assert bounds[("import", "import nnopt_utils")] == ("median", "≤", 0.3)
     assert bounds[("memory", "fit with Adam, evaluate")] == ("median", "≤", 1e9)
+    assert bounds[("second_order", "64 images: H v")] == ("ratio", "≤", 3.0)
     assert bounds[("fit", "Adam, batch 32")] == ("ratio", "≤", 3.8)
     assert bounds[("fit", "Adam, batch 128")] == ("ratio", "≤", 2.5)
     if frameworks.RIVALS[1].is_installed:
@@ -100,6 +102,7 @@ def test_every_target_belongs_to_something():
         (name, n) for name in blocks.OPTIMIZERS for n in blocks.SIZES
     }
     assert {name for name, _ in fit.TARGETS} <= set(fit.OPTIMIZERS)
+    assert set(second_order.TARGETS) <= set(second_order.PRODUCTS)
 
 
 def test_check_fails_when_a_target_is_missed(monkeypatch, capsys):
@@ -172,7 +175,7 @@ def test_unknown_subject(capsys):
     with pytest.raises(SystemExit):
         main(["fitt"])
     assert (
-        "got fitt; expected some of import, load, memory, blocks, fit, frameworks, cold, explorers"
+        "got fitt; expected some of import, load, memory, blocks, fit, frameworks, cold, explorers, second_order"
         in capsys.readouterr().err
     )
 

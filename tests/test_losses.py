@@ -205,6 +205,64 @@ class TestGradients:
         assert through_sigmoid[0] / cross_entropy[0] == pytest.approx(2 * math.exp(-10), rel=1e-3)
 
 
+def curvature_by_differences(loss, outputs, targets, r, h=1e-6, **options):
+    ahead, behind = (loss.core(outputs + step * r, targets, **options)[1] for step in (h, -h))
+    return (ahead - behind) / (2 * h)
+
+
+class TestCurvature:
+    """(∂²ℓ/∂z²) r against differences of the gradients."""
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+    def test_against_differences_of_gradients(self, loss, seed):
+        outputs, targets = case(loss.function, seed=seed)
+        r = np.random.default_rng(seed + 9).normal(size=outputs.shape)
+        found = loss.curvature_times(outputs, targets, r)
+        np.testing.assert_allclose(found, curvature_by_differences(loss, outputs, targets, r), rtol=1e-7, atol=1e-9)
+        np.testing.assert_array_equal(found, loss.curvature_core(outputs, targets, r))
+
+    @pytest.mark.parametrize("s", [0.0, 0.3])
+    def test_soft_and_smoothed_targets(self, s):
+        generator = np.random.default_rng(3)
+        z, r = generator.normal(size=(2, 6, 4))
+        for name, y in (
+            ("cross_entropy", probability_rows()),
+            ("binary_cross_entropy", generator.uniform(size=(6, 4))),
+        ):
+            loss = get_loss(name)
+            expected = curvature_by_differences(loss, z, y, r, label_smoothing=s)
+            np.testing.assert_allclose(loss.curvature_times(z, y, r, label_smoothing=s), expected, rtol=1e-7, atol=1e-9)
+
+    def test_huber_is_curved_inside_only(self):
+        loss, zero = get_loss("huber"), np.zeros(4)
+        e = np.array([-2.0, 0.3, 0.6, 1.0])
+        assert loss.curvature_times(e, zero, np.ones(4)).tolist() == [0, 0.25, 0.25, 0.25]
+        assert loss.curvature_times(e, zero, np.ones(4), delta=0.5).tolist() == [0, 0.25, 0, 0]
+
+    @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+    def test_is_symmetric_and_never_negative(self, loss):
+        outputs, targets = case(loss.function)
+        basis = np.eye(outputs.size).reshape(-1, *outputs.shape)
+        matrix = np.array([loss.curvature_times(outputs, targets, r).ravel() for r in basis])
+        np.testing.assert_allclose(matrix, matrix.T, atol=1e-17)
+        assert np.linalg.eigvalsh(matrix).min() > -1e-16
+
+    @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+    def test_keeps_float32_and_stays_finite(self, loss):
+        outputs, targets = case(loss.function, np.float32)
+        with np.errstate(all="raise", under="ignore"):
+            found = loss.curvature_core(outputs * np.float32(1e4), targets, np.ones_like(outputs))
+        assert found.dtype == np.float32 and found.shape == outputs.shape and np.isfinite(found).all()
+
+    def test_bad_arguments(self):
+        loss = get_loss("mse")
+        with pytest.raises(ValueError, match=r"r: got float64 array of shape \(2,\); expected shape \(2, 1\)"):
+            loss.curvature_times(np.zeros((2, 1)), np.zeros((2, 1)), np.zeros(2))
+        with pytest.raises(ValueError, match=r"targets: got .*; expected shape"):
+            loss.curvature_times(np.zeros((2, 1)), np.zeros(2), np.zeros((2, 1)))
+
+
 class TestStability:
     def test_headline_logit_gap_110_in_float32(self):
         """From probabilities inf, or clipped 16.12 with no gradient; from logits 110 with all of it."""

@@ -93,6 +93,37 @@ class TestNetwork:
         run = steepest_descent(NetworkObjective(*network_and_data()), steps=30)
         assert (np.diff(run.values) < 0).all()
 
+    def test_value_and_gradient_in_one_pass(self):
+        objective = NetworkObjective(*network_and_data())
+        value, gradient = objective.value_and_gradient(objective.start)
+        assert value == objective.value(objective.start)
+        np.testing.assert_array_equal(gradient, objective.gradient(objective.start))
+
+    @pytest.mark.parametrize("kind", ["hessian", "gauss_newton"])
+    def test_products_are_the_network_s(self, kind):
+        network, x, y = network_and_data("float64")
+        objective = NetworkObjective(network, x, y)
+        theta, v = np.random.default_rng(4).normal(size=(2, objective.dimension))
+        expected = getattr(network, f"{kind}_vector_product")(x, y, v, parameters=theta)
+        assert getattr(objective, f"{kind}_vector_product")(theta, v) == pytest.approx(expected, rel=1e-14)
+        np.testing.assert_array_equal(getattr(objective, f"{kind}_operator")(theta)(v), expected)
+
+    def test_hessian(self):
+        objective = NetworkObjective(*network_and_data())
+        theta = objective.start + 0.1
+        H = objective.hessian(theta)
+        moves = 1e-6 * np.eye(objective.dimension)
+        columns = [(objective.gradient(theta + m) - objective.gradient(theta - m)) / 2e-6 for m in moves]
+        np.testing.assert_allclose(H, columns, atol=1e-8)
+        np.testing.assert_array_equal(H, H.T)
+
+    def test_a_hessian_that_is_too_large_is_refused(self):
+        objective = NetworkObjective(MLP([784, 64, 64, 10]), np.zeros((1, 784)), np.array([0]))
+        with pytest.raises(
+            ValueError, match=r"hessian: 55,050 × 55,050 numbers would take 24\.2 GB; expected at most 1"
+        ):
+            objective.hessian(objective.start)
+
     def test_bad_arguments(self):
         network, x, y = network_and_data()
         with pytest.raises(TypeError, match="network: got 'net'; expected an MLP"):

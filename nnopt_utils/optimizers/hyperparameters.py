@@ -204,7 +204,7 @@ def _check_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def choice(*, default: str, options: Iterable[str], kw_only: bool = False) -> Any:
+def choice(*, default: str | None, options: Iterable[str], kw_only: bool = False) -> Any:
     """Declare a name out of several.
 
     Args:

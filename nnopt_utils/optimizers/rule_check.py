@@ -15,7 +15,7 @@ from nnopt_utils._validation import describe
 
 def is_ours(rule: Callable[..., None]) -> bool:
     """Does a rule belong to this library? Its tests know it; there is nothing to ask."""
-    return str(getattr(rule, "__module__", "")).startswith("nnopt_utils.optimizers.")
+    return str(getattr(rule, "__module__", "")).startswith(("nnopt_utils.optimizers.", "nnopt_utils.second_order."))
 
 
 def check_returned(optimizer: Any, returned: Any) -> None:

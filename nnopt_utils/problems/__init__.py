@@ -19,7 +19,7 @@ from nnopt_utils._validation import check_choice
 from nnopt_utils.problems.base import Domain, Problem
 from nnopt_utils.problems.least_squares import LeastSquares
 from nnopt_utils.problems.more_garbow_hillstrom import (
-    MORE_GARBOW_HILLSTROM,
+    IN_THE_PAPERS_ORDER,
     Bard,
     BiggsEXP6,
     Box3D,
@@ -119,6 +119,9 @@ PROBLEMS: dict[str, Problem] = {
     problem.name: problem
     for problem in (Quadratic(), Rosenbrock(), Beale(), Himmelblau(), Saddle(), Plateau(), Ravine())
 }
+
+#: The problems of Moré, Garbow and Hillstrom with their default sizes, by their number in the paper, 1 to 35.
+MORE_GARBOW_HILLSTROM: dict[int, LeastSquares] = {i: cls() for i, cls in enumerate(IN_THE_PAPERS_ORDER, start=1)}
 
 
 def get_problem(name: str) -> Problem:

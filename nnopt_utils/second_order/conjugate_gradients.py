@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils._validation import as_array, check_array, check_integer, check_not_negative, describe
+from nnopt_utils._validation import check_array, check_integer, check_not_negative, describe
 from nnopt_utils.second_order.run import Product
 
 
@@ -145,7 +145,7 @@ def as_product(matrix: Any, d: int) -> Product:
     """The map v ↦ A v of a matrix, or of a function that is one."""
     if callable(matrix):
         return matrix
-    A = check_array("matrix", as_array(matrix), shape=(d, d)).astype(np.float64, copy=False)
+    A = check_array("matrix", matrix, shape=(d, d)).astype(np.float64, copy=False)
     if not np.allclose(A, A.T, rtol=1e-8, atol=1e-12 * float(np.abs(A).max())):
         raise ValueError(f"matrix: got {describe(A)} that is not symmetric; expected A = Aᵀ")
     return lambda vector: A @ vector

@@ -77,10 +77,8 @@ def newton(
     """
     with Run("newton", problem, start, tolerance, max_iterations, ("value", "gradient", "hessian")) as run:
         _iterate(run, damped)
-        while damped and _leaves_a_saddle(run):
+        while run.converged and _leaves(run, damped):
             _iterate(run, damped)
-        if run.converged:
-            _say_where(run)
     return run.result()
 
 
@@ -113,12 +111,13 @@ def _is_singular(H: np.ndarray) -> bool:
     return bool(curvatures.min() <= len(H) * np.finfo(float).eps * curvatures.max())
 
 
-def _leaves_a_saddle(run: Run) -> bool:
-    """From a point where only the gradient has vanished, go along the most negative curvature."""
-    if not run.converged or run.n_iterations >= run.max_iterations:
-        return False
+def _leaves(run: Run, damped: bool) -> bool:
+    """A small gradient is no minimum yet: leave along the most negative curvature, or say what the point is."""
     H = run.hessian()
     if not _has_negative_curvature(H):
+        return False
+    if not damped or run.n_iterations == run.max_iterations:
+        _say_where(run, H)
         return False
     eigenvalues, U = np.linalg.eigh(H)
     u = U[:, 0] if run.gradient @ U[:, 0] <= 0 else -U[:, 0]
@@ -134,11 +133,8 @@ def _has_negative_curvature(H: np.ndarray) -> bool:
     return bool(eigenvalues[0] < -CLEARLY_NEGATIVE * np.abs(eigenvalues).max())
 
 
-def _say_where(run: Run) -> None:
-    """A small gradient is no minimum yet: look at the Hessian there."""
-    H = run.hessian()
-    if not _has_negative_curvature(H):
-        return
+def _say_where(run: Run, H: np.ndarray) -> None:
+    """A saddle, a maximum, or none of these: a slope that goes on for ever."""
     step = 0.0 if _is_singular(H) else float(np.linalg.norm(np.linalg.solve(H, run.gradient)))
     if step > LONG_STEP * (1 + np.linalg.norm(run.x)):
         run.stop(f"diverged: the gradient is small, but the next step has the length {step:.3g}: J only flattens out")

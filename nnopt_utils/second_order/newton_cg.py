@@ -65,12 +65,16 @@ def newton_cg(
     check_integer("max_products", max_products, low=1)
     with Run("newton_cg", problem, start, tolerance, max_iterations, needs_products(problem)) as run:
         while run.goes_on():
-            backtrack(run, _direction(run, max_products))
+            step = _direction(run, max_products)
+            if step is None:
+                run.stop("a product with the Hessian is not finite")
+            else:
+                backtrack(run, step)
     return run.result()
 
 
-def _direction(run: Run, max_products: int) -> np.ndarray:
-    """Solve H s = −g, roughly."""
+def _direction(run: Run, max_products: int) -> np.ndarray | None:
+    """Solve H s = −g, roughly; ``None`` if H is not finite."""
     g, norm = run.gradient, run.gradient_norm
     # No product is spent on digits beyond the run's tolerance.
     enough = max(forcing(norm), 0.5 * run.tolerance / norm)
@@ -83,9 +87,9 @@ def _direction(run: Run, max_products: int) -> np.ndarray:
         max_iterations=max_products,
         preconditioner=prepare(run.x) if prepare else None,
     )
-    if found.x.any() or found.negative_curvature is None:
-        return found.x if found.x.any() else -g
     p = found.negative_curvature
+    if found.x.any() or p is None:
+        return found.x if found.x.any() else None
     curvature = abs(float(p @ product(p)))
     length = -float(g @ p) / curvature if curvature > 0 else 1.0
     return length * p

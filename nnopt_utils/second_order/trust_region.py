@@ -171,6 +171,9 @@ def trust_region(
             product, forcing = run.hessian_product(), min(0.1, math.sqrt(norm))
             while not run.message:  # until a step is taken, with the same gradient and Hessian
                 found = steihaug(product, run.gradient, radius, tolerance=forcing)
+                if not found.step.any():
+                    run.stop("a product with the Hessian is not finite")
+                    break
                 x = run.x + found.step
                 value = run.value_at(x)
                 rho = agreement(run.value, value, found.decrease)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnopt_utils import optimizers, schedules
+from nnopt_utils import optimizers, schedules, second_order
 from nnopt_utils._quiet import REPRODUCIBLE
 from nnopt_utils.datasets import load_mnist
 from nnopt_utils.keras_bridge import TWINS, NoTwinError, copy_weights, import_keras, keras_twin
@@ -227,6 +227,10 @@ def test_weights_of_other_shapes_are_refused(keras):
         (Adam(convention="keras", bias_correction=False), "bias_correction: got False for Adam; Keras has only True"),
         (optimizers.Nadam(convention="keras", momentum_decay=0.004), "momentum_decay: got 0.004 for Nadam"),
         (optimizers.Nesterov(0.1), "optimizer: got Nesterov; Keras has none like it, only like"),
+        (second_order.Shampoo(), "optimizer: got Shampoo; Keras has none like it, only like"),
+        (second_order.SOAP(), "optimizer: got SOAP; Keras has none like it, only like"),
+        (second_order.KFAC(), "optimizer: got KFAC; Keras has none like it, only like"),
+        (second_order.NaturalGradient(0.1), "optimizer: got NaturalGradient; Keras has none like it"),
         (SGD(0.1, ema_momentum=0.9, gradient_accumulation_steps=2), "ema_momentum: got one together with"),
     ],
 )

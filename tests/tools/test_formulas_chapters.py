@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnopt_utils import optimizers
+from nnopt_utils import optimizers, second_order
 from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim
 from tools.formulas.nodes import Node
@@ -20,6 +20,7 @@ from tools.twins import find_pairs
 
 CHAPTERS = [pair.twin for pair in find_pairs()]
 CLASSES = {name: cls for name in optimizers.__all__ if inspect.isclass(cls := getattr(optimizers, name))}
+CLASSES |= {name: getattr(second_order, name) for name in ("Shampoo", "SOAP")}
 DISPLAYS = [display for path in CHAPTERS for display in displays(path)]
 CLAIMS = {claim.where: claim for path in CHAPTERS for claim in chapter_claims(path, CLASSES)}
 N_STEPS = sum(len(chapter_formulas(path, CLASSES)) for path in CHAPTERS)

@@ -16,20 +16,25 @@ from nnopt_utils import (
     losses,
     networks,
     problems,
+    r_operator,
     schedules,
 )
 from nnopt_utils.activations import ACTIVATIONS
 from nnopt_utils.optimizers import muon
+from nnopt_utils.second_order import matrix_roots
 from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim, Subject
 from tools.formulas.read import RELATION, docstring_claim, docstring_fragments
 from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
+from tools.formulas.subjects.natural_gradient import NATURAL_GRADIENT
 from tools.formulas.subjects.newton import NEWTON
+from tools.formulas.subjects.products import PRODUCTS
 from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
-MODULES += [line_search, backpropagation, networks]
+MODULES += [line_search, backpropagation, networks, r_operator]
+MODULES += [matrix_roots]
 
 
 def owners() -> list:
@@ -39,7 +44,7 @@ def owners() -> list:
         for value in vars(module).values():
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
-    return [*found, muon.newton_schulz, *NEWTON, *QUASI_NEWTON]
+    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT]
 
 
 OWNERS = owners()

@@ -13,6 +13,8 @@ from tools.formulas.parse import parse
 
 A, B = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
 v = np.array([2.0, 5.0])
+# Eigenvalues 16 and 1 with the eigenvectors (1, ±1)/√2, and the inverse fourth root: 1/2 and 1.
+S, ROOT = np.array([[8.5, 7.5], [7.5, 8.5]]), np.array([[0.75, -0.25], [-0.25, 0.75]])
 
 
 def value(latex: str, **names: object) -> object:
@@ -51,6 +53,7 @@ class TestGrammar:
             (r"\operatorname{RMS}(g_t)", np.sqrt(2.5)),
             (r"\left( a + b \right) \bigl[ c \bigr]", 25.0),
             (r"\exp(0) + \ln(1)", 1.0),
+            (r"4 \arctan(1) + 2 \arccos(0)", 2 * np.pi),
             (r"\prod_{i=1}^{t} (a i)", 48.0),
             (r"\sum_{i=1}^3 i", 6.0),
             (r"a \,\text{momentum}\; b \quad", 3.0),
@@ -74,6 +77,8 @@ class TestGrammar:
             ("(A + B) A", (A + B) @ A),
             ("A^2", A @ A),
             ("A^{-1}", np.linalg.inv(A)),
+            ("S^{1/2} S^{1/2}", S),
+            ("S^{-1/4}", ROOT),
             ("A^{-1} v", np.linalg.solve(A, v)),
             ("v A", v @ A),
             (r"v^\top A v", v @ A @ v),
@@ -94,7 +99,7 @@ class TestGrammar:
         ],
     )
     def test_matrices_are_matrices(self, latex, expected):
-        np.testing.assert_allclose(value(latex, A=A, B=B, v=v), expected, rtol=1e-12)
+        np.testing.assert_allclose(value(latex, A=A, B=B, S=S, v=v), expected, rtol=1e-12)
 
     @pytest.mark.parametrize(
         "latex",
@@ -104,6 +109,9 @@ class TestGrammar:
                 r"\frac{v}{A}",
                 r"\sqrt{A}",
                 "A^{0.5}",
+                "B^{0.5}",
+                "C^{0.5}",
+                "(v v^\\top)^{0.5}",
                 "C^2",
                 "C C",
                 "A w",

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from nnopt_utils import optimizers
+from nnopt_utils import optimizers, second_order
 from nnopt_utils.optimizers import SGD, Adam, GradientDescent, Optimizer, TensorOptimizer
 from tools.formulas.arithmetic import FormulaError
 from tools.formulas.mutate import mutations
@@ -24,6 +24,7 @@ CLASSES = {
     and issubclass(value, Optimizer)
     and value not in (Optimizer, TensorOptimizer)
 }
+CLASSES |= {name: getattr(second_order, name) for name in ("Shampoo", "SOAP")}
 DOCSTRINGS = {formula.where: formula for cls in CLASSES.values() for formula in docstring_formulas(cls)}
 MARKED = {f.where: f for path in CHAPTERS for f in chapter_formulas(path, CLASSES)}
 
@@ -36,6 +37,8 @@ EQUIVALENT = {
     ("DAdaptSGD paper", "gamma", "index"),  # G stays what it was after the first step
     ("Muon pytorch exclude_output=False", "O", "a bound left out"),  # no norm falls below 1e-7
     ("Muon pytorch exclude_output=False", "O", "another number"),
+    ("SOAP paper", "G", "index"),  # bases stay between renewals, …
+    ("SOAP paper", "theta", "index"),  # … whose time tests/second_order looks at
 }
 
 

@@ -76,9 +76,19 @@ def power(a: Any, b: Any) -> Any:
         raise FormulaError("power: got a matrix as an exponent; expected a number or a vector")
     if np.ndim(a) != 2:
         return entries("power", np.power)(a, b)
-    if np.ndim(b) or b != int(b) or np.shape(a)[0] != np.shape(a)[1]:
-        raise FormulaError(r"power: got a matrix; expected a square one and an integer, or ^{\odot …}")
-    return np.linalg.matrix_power(a, int(b))
+    if np.ndim(b) or np.shape(a)[0] != np.shape(a)[1]:
+        raise FormulaError(r"power: got a matrix; expected a square one and a number, or ^{\odot …}")
+    return np.linalg.matrix_power(a, int(b)) if b == int(b) else fractional_power(np.asarray(a), float(b))
+
+
+def fractional_power(a: np.ndarray, exponent: float) -> np.ndarray:
+    """A root, or its inverse, has one meaning only where the matrix is symmetric and positive definite."""
+    if not close(a, a.T):
+        raise FormulaError(r"power: got a matrix and no integer; expected a symmetric one, or ^{\odot …}")
+    eigenvalues, vectors = np.linalg.eigh(a)
+    if eigenvalues[0] <= 1e-12 * abs(eigenvalues[-1]):
+        raise FormulaError("power: got a matrix that is not positive definite, and no integer")
+    return (vectors * eigenvalues**exponent) @ vectors.T
 
 
 def transposed(a: Any) -> Any:
@@ -151,6 +161,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "tanh": no_matrix("tanh", np.tanh),
     "sin": no_matrix("sin", np.sin),
     "cos": no_matrix("cos", np.cos),
+    "arctan": no_matrix("arctan", np.arctan),
+    "arccos": no_matrix("arccos", np.arccos),
     "floor": np.floor,
     "ceil": np.ceil,
     "abs": no_matrix("abs", np.abs),

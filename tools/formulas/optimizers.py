@@ -42,8 +42,10 @@ GENERIC = {
     "adam_beta_1": 0.8,
     "adam_beta_2": 0.9,
     "adam_lr_ratio": 0.4,
+    "precondition_frequency": 100,  # a rule speaks of the steps between two renewals
 }
-# The same for arguments that change the rule: given where the formula speaks of them, else left at their default.
+# The same for arguments that change the rule: given where the formula speaks of them, else left at their default. So
+# is an argument of GENERIC that is off by default.
 GENERIC_WHERE_NAMED = {
     "momentum": 0.7,
     "dampening": 0.25,
@@ -51,7 +53,7 @@ GENERIC_WHERE_NAMED = {
     "adam_weight_decay": 0.2,
     "warmup_steps": 7,
 }
-# Operators of a rule whose θ is a weight matrix; any other rule is one for vectors.
+# Operators of a rule whose θ is a weight matrix, and a transpose says it too; any other rule is one for vectors.
 OF_MATRICES = {"NS", "rowmean", "colmean", "rows", "columns"}
 
 
@@ -72,9 +74,14 @@ class Formula:
     def make(self) -> Any:
         """The optimizer, with generic values for everything that the page leaves open."""
         cls = self.optimizer
+        declared = cls.declared  # type: ignore[attr-defined]
         names = {*inspect.signature(cls).parameters}
-        arguments = {name: value for name, value in GENERIC.items() if name in names}
         mentioned = set().union(*(symbols(right) for _, right, _ in self.statements))
+        arguments = {
+            name: value
+            for name, value in GENERIC.items()
+            if name in names and (declared[name].default is not None or (name, None) in mentioned)
+        }
         for argument, value in GENERIC_WHERE_NAMED.items():
             letters = {letter for letter, meanings in HYPERPARAMETERS.items() if argument in meanings}
             if argument in names and any((letter, None) in mentioned for letter in {argument, *letters}):
@@ -92,6 +99,7 @@ class Formula:
         """Runs of the code: at a small and at a large rate, with small and large gradients and weights."""
         nodes = [node for statement in self.statements for node in walk(statement.right)]
         matrices = any(node.op == "call" and node.value in OF_MATRICES for node in nodes)
+        matrices |= not self.vectors_only and any(node.op == "transpose" for node in nodes)
         runs = [steps_of(self.make, shape, matrices, *sizes) for shape in self.shapes() for sizes in SIZES_OF_RUNS]
         return [step for run in runs for step in run if self.holds(step)]
 

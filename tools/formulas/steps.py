@@ -11,6 +11,7 @@ import numpy as np
 
 from nnopt_utils.layout import Place
 from nnopt_utils.optimizers.tensors import TensorOptimizer
+from nnopt_utils.second_order.factors import FactorOptimizer
 from tools.formulas.arithmetic import FormulaError, close
 from tools.formulas.evaluate import CONSTANTS, Key, Scope
 from tools.formulas.nodes import Node
@@ -40,11 +41,13 @@ STATES = {
     "hat_v": ("v_max",),
     "bar_g": ("mean", "average_gradient"),
     "b": ("buffer", "velocity"),
-    "R": ("row",),
+    "R": ("row", "R"),
     "C": ("column",),
     "W": ("weight_sum",),
     "bar_gamma": ("largest_rate",),
 }
+# A slot that holds a matrix for each side of θ: the letters of the rows' matrix and of the columns'.
+FACTORS = {"factors": ("L", "R"), "bases": ("Q_L", "Q_R")}
 
 
 @dataclass
@@ -101,6 +104,10 @@ class StepScope(Scope):
             return CONSTANTS[name]
         if name in ("n_in", "n_out") and time is None and step.theta.ndim == 2:
             return step.theta.shape[name == "n_out"]
+        if name in ("I_in", "I_out") and time is None and step.theta.ndim == 2:
+            return np.eye(step.theta.shape[name == "I_out"])
+        if name == "I" and time is None and step.theta.ndim == 1:
+            return np.eye(step.theta.size)
         if name == "eta" and time in (None, "t") and self.t is None:
             return step.rate
         if time is None:
@@ -185,11 +192,15 @@ def steps_of(
 
 
 def snapshot(optimizer: Any) -> dict[str, Any]:
-    return {name: value.copy() for name, value in optimizer.state.items()} | dict(optimizer.scalars)
+    found = {name: value.copy() for name, value in optimizer.state.items()} | dict(optimizer.scalars)
+    for slot in {*FACTORS} & {*optimizer.state} if isinstance(optimizer, FactorOptimizer) else ():
+        for letter, matrix in zip(FACTORS[slot], *optimizer.matrices(slot).values(), strict=False):
+            found[letter] = matrix.copy()
+    return found
 
 
 def in_shape(value: Any, size: int, shape: tuple[int, ...]) -> Any:
-    """A state of θ's size like θ; means of rows and of columns are vectors."""
-    if not isinstance(value, np.ndarray):
+    """A state of θ's size like θ; means of rows and of columns are vectors; a matrix of a side is one."""
+    if not isinstance(value, np.ndarray) or value.ndim == 2:
         return value
     return value.reshape(shape if value.size == size else -1)

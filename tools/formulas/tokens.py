@@ -11,7 +11,14 @@ GREEK += " psi omega chi Delta Phi Psi Gamma Lambda Sigma Omega Theta"
 LETTERS = {rf"\{name}": name.removeprefix("var") if name != "varphi" else name for name in GREEK.split()}
 LETTERS |= {r"\ell": "ell"}
 ACCENTS = {r"\hat": "hat_", r"\widehat": "hat_", r"\bar": "bar_", r"\overline": "bar_"}
-ACCENTS |= {r"\tilde": "tilde_", r"\widetilde": "tilde_", r"\mathbf": "", r"\boldsymbol": "", r"\mathcal": "cal_"}
+ACCENTS |= {
+    r"\dot": "dot_",
+    r"\tilde": "tilde_",
+    r"\widetilde": "tilde_",
+    r"\mathbf": "",
+    r"\boldsymbol": "",
+    r"\mathcal": "cal_",
+}
 SIZES = {rf"\{size}{side}" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r")}
 SIZES |= {r"\left", r"\right"}
 SPACES = {r"\,", r"\;", r"\:", r"\!", r"\ ", "&", "~"}
@@ -24,6 +31,7 @@ COMPARISONS |= {r"\ge": ">=", r"\geq": ">="}
 PRODUCTS = {r"\cdot": "cdot", r"\times": "cdot", r"\odot": "odot", r"\oslash": "oslash", r"\otimes": "otimes"}
 PRODUCTS |= {r"\bmod": "mod"}
 FUNCTIONS = {r"\exp": "exp", r"\ln": "ln", r"\log": "ln", r"\tanh": "tanh", r"\sin": "sin", r"\cos": "cos"}
+FUNCTIONS |= {r"\arctan": "arctan", r"\arccos": "arccos"}
 # What may follow the last factor of a product, besides a sign and a separator.
 ENDS = {r"\}", r"\rvert", r"\rVert", r"\rangle", r"\rfloor", r"\rceil", r"\end", r"\leftarrow", r"\in", r"\mid"}
 ENDS |= {*RELATIONS, *COMPARISONS, *SEPARATORS}

@@ -8,7 +8,9 @@
 ``linear``      linear functions, of full rank and of rank 1
 ==============  ==========================================================================
 
-Numbers 1 and 5 of the paper, ``Rosenbrock`` and ``Beale``, are among the surfaces.
+Numbers 1 and 5 of the paper, ``Rosenbrock`` and ``Beale``, are among the surfaces. ``minimum`` has a closed form, or
+all digits of float64, or is found by Newton's method; where it is known for some sizes only, others are an error.
+``other_values`` are those of local minima, saddles and limits at infinity where methods are known to end.
 
 Source: J. J. Moré, B. S. Garbow, K. E. Hillstrom, "Testing unconstrained optimization software", ACM TOMS 7(1), 1981,
 17–41, https://doi.org/10.1145/355934.355936
@@ -59,7 +61,7 @@ from nnopt_utils.problems.more_garbow_hillstrom.systems import (
 from nnopt_utils.problems.surfaces import Beale, Rosenbrock
 
 __all__ = [
-    "MORE_GARBOW_HILLSTROM",
+    "IN_THE_PAPERS_ORDER",
     "Bard",
     "BiggsEXP6",
     "Box3D",
@@ -95,13 +97,10 @@ __all__ = [
     "Wood",
 ]
 
-_IN_THE_PAPERS_ORDER: tuple[type[LeastSquares], ...] = (
+IN_THE_PAPERS_ORDER: tuple[type[LeastSquares], ...] = (
     *(Rosenbrock, FreudensteinRoth, PowellBadlyScaled, BrownBadlyScaled, Beale, JennrichSampson, HelicalValley, Bard),
     *(GaussianFit, Meyer, Gulf, Box3D, PowellSingular, Wood, KowalikOsborne, BrownDennis, Osborne1, BiggsEXP6),
     *(Osborne2, Watson, ExtendedRosenbrock, ExtendedPowellSingular, Penalty1, Penalty2, VariablyDimensioned),
     *(Trigonometric, BrownAlmostLinear, DiscreteBoundaryValue, DiscreteIntegral, BroydenTridiagonal, BroydenBanded),
     *(LinearFullRank, LinearRankOne, LinearRankOneZero, Chebyquad),
 )
-
-#: The problems of Moré, Garbow and Hillstrom with their default sizes, by their number in the paper, 1 to 35.
-MORE_GARBOW_HILLSTROM: dict[int, LeastSquares] = {i: cls() for i, cls in enumerate(_IN_THE_PAPERS_ORDER, start=1)}

@@ -60,7 +60,8 @@ class Bard(MoreGarbowHillstrom):
     .. math:: r_i = y_i - \left(\theta_1 + \frac{i}{v_i\, \theta_2 + w_i\, \theta_3}\right), \qquad
               v_i = 16 - i, \qquad w_i = \min(i, v_i)
 
-    The minimum is 8.21487… · 10⁻³. As θ₂ and θ₃ fall to −∞, J falls to 17.4286…, the variation of the y.
+    The minimum is 8.21487… · 10⁻³. As θ₂ and θ₃ go to −∞ and θ₁ to the mean of the y, J tends
+    to 17.4286…, the sum of their squared deviations from it.
 
     Example:
         >>> problem = Bard()
@@ -165,7 +166,7 @@ class Gulf(MoreGarbowHillstrom):
               t_i = \frac{i}{100}, \qquad y_i = 25 + (-50 \ln(t_i))^{2/3}
 
     The minimum is 0 at (50, 25, 1.5). The paper's print has "y_i m i x₂" in the place of the difference. Its m may be
-    100; then the last y is 25, and J has no second derivative at the minimum.
+    100; then the last y is 25, and its residual has no second derivative at the minimum.
 
     Args:
         m: residuals, from 3 to 99; default 99.
@@ -263,7 +264,7 @@ class KowalikOsborne(MoreGarbowHillstrom):
 
     .. math:: r_i = y_i - \frac{\theta_1\, (u_i^2 + u_i \theta_2)}{u_i^2 + u_i \theta_3 + \theta_4}
 
-    The minimum is 3.07505… · 10⁻⁴. Towards (+∞, −14.07…, −∞, −∞) J falls to 1.02734… · 10⁻³.
+    The minimum is 3.07505… · 10⁻⁴. Towards (+∞, −14.07…, −∞, −∞) J may tend to 1.02734… · 10⁻³.
 
     Example:
         >>> problem = KowalikOsborne()
@@ -298,7 +299,7 @@ class KowalikOsborne(MoreGarbowHillstrom):
 
 
 class BrownDennis(MoreGarbowHillstrom):
-    r"""Residuals that are large at the minimum, so the Gauss–Newton matrix is far from half the Hessian.
+    r"""Residuals that are large at the minimum, so the Gauss–Newton matrix is far from the Hessian.
 
     .. math:: r_i = (\theta_1 + t_i \theta_2 - e^{t_i})^2 + (\theta_3 + \sin(t_i)\, \theta_4 - \cos(t_i))^2, \qquad
               t_i = \frac{i}{5}
@@ -387,7 +388,7 @@ class BiggsEXP6(MoreGarbowHillstrom):
               y_i &= e^{-t_i} - 5\, e^{-10 t_i} + 3\, e^{-4 t_i}, \qquad t_i = \frac{i}{10}
 
     The minimum is 0 at (1, 10, 1, 5, 4, 3), and where its exponentials are exchanged. The paper's 5.65565… · 10⁻³ (for
-    m = 13) is no minimum: θ₁ = θ₅ and θ₃ = θ₆ hold at the start, and methods that keep them so end at that saddle.
+    m = 13) is no minimum: θ₁ = θ₅ and θ₃ = θ₆ hold at the start, and methods that keep them so may end at that saddle.
 
     Args:
         m: residuals, >= 6; default 13.

@@ -62,8 +62,8 @@ class LinearRankOne(Linear):
 
     .. math:: r_i = i \sum_{j=1}^{n} j\,\theta_j - 1
 
-    The minimum is m (m − 1) / (2 (2 m + 1)), wherever :math:`\sum_j j\,\theta_j = \frac{3}{2 m + 1}`; ``minimum`` is
-    the shortest such vector.
+    The minimum is m (m − 1) / (2 (2 m + 1)), wherever
+    :math:`\sum_{j=1}^{n} j\,\theta^\star_j = \frac{3}{2 m + 1}`; ``minimum`` is the shortest such vector.
 
     Args:
         n: parameters, >= 1; default 5.
@@ -93,10 +93,10 @@ class LinearRankOne(Linear):
 class LinearRankOneZero(Linear):
     r"""A linear function of rank 1 whose first and last columns and rows are zero.
 
-    .. math:: r_i = (i - 1) \sum_{j=2}^{n-1} j\,\theta_j - 1 \text{ (i below m)}, \qquad r_m = -1
+    .. math:: r_i = (i - 1) \sum_{j=2}^{n-1} j\,\theta_j - 1 \quad \text{(i below m)}, \qquad r_m = -1
 
-    The minimum is (m² + 3 m − 6) / (2 (2 m − 3)), wherever :math:`\sum_{j=2}^{n-1} j\,\theta_j = \frac{3}{2 m - 3}`;
-    ``minimum`` is the shortest such vector.
+    The minimum is (m² + 3 m − 6) / (2 (2 m − 3)), wherever
+    :math:`\sum_{j=2}^{n-1} j\,\theta^\star_j = \frac{3}{2 m - 3}`; ``minimum`` is the shortest such vector.
 
     Args:
         n: parameters, >= 3; default 5.

@@ -10,7 +10,7 @@ from nnopt_utils.problems.more_garbow_hillstrom.base import MoreGarbowHillstrom
 
 
 class FreudensteinRoth(MoreGarbowHillstrom):
-    r"""Two cubics: a zero, and a local minimum that methods reach more often.
+    r"""Two cubics: a zero, and a local minimum that is nearer to the standard start.
 
     .. math:: r_1 &= -13 + \theta_1 + ((5 - \theta_2)\,\theta_2 - 2)\,\theta_2 \\
               r_2 &= -29 + \theta_1 + ((\theta_2 + 1)\,\theta_2 - 14)\,\theta_2
@@ -164,7 +164,7 @@ def _turns(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 class PowellSingular(MoreGarbowHillstrom):
-    r"""A minimum with a singular Hessian: Newton's method only halves the error with each step or so.
+    r"""A minimum with a singular Hessian: each step of Newton's method leaves two thirds of the error.
 
     .. math:: r_1 &= \theta_1 + 10\,\theta_2, &\qquad r_2 &= \sqrt5\,(\theta_3 - \theta_4) \\
               r_3 &= (\theta_2 - 2\,\theta_3)^2, &\qquad r_4 &= \sqrt{10}\,(\theta_1 - \theta_4)^2
@@ -211,7 +211,7 @@ def powell_singular_jacobian(x: np.ndarray) -> np.ndarray:
 
 
 class Wood(MoreGarbowHillstrom):
-    r"""Two valleys like Rosenbrock's, coupled; near (−1, 1, −1, 1) it is almost flat.
+    r"""Two valleys like Rosenbrock's, coupled, with a saddle near (−0.97, 0.95, −0.97, 0.95).
 
     .. math:: r_1 &= 10\,(\theta_2 - \theta_1^2), &\qquad r_2 &= 1 - \theta_1 \\
               r_3 &= \sqrt{90}\,(\theta_4 - \theta_3^2), &\qquad r_4 &= 1 - \theta_3 \\

@@ -22,11 +22,16 @@ from nnopt_utils import (
 )
 from nnopt_utils.optimizers import muon
 from nnopt_utils.schedules.shapes import SHAPES
+from nnopt_utils.second_order import matrix_roots
 from tools.formulas.claims import Subject
 from tools.formulas.subjects.descent import difference_of_values, quadratic
+from tools.formulas.subjects.least_squares import OWNERS as MORE_GARBOW_HILLSTROM
+from tools.formulas.subjects.least_squares import least_squares, sum_of_squares
+from tools.formulas.subjects.natural_gradient import NATURAL_GRADIENT
 from tools.formulas.subjects.networks import backpropagation as layers_backward
 from tools.formulas.subjects.networks import forward
 from tools.formulas.subjects.newton import NEWTON
+from tools.formulas.subjects.products import PRODUCTS, R_OPERATOR
 from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
@@ -38,16 +43,22 @@ NO_RULE = {
     r"\alpha \ge 0",
     r"\lambda \ge 0",
     r"e^{-|z|} \le 1",
+    r"|e| = \delta",
     r"a = \sqrt 5",
     r"a^{(0)} = x, a^{(1)}, \dots",
+    r"\dot f = \frac{d}{dr} f(\theta + r v)",
 }
 # Fragments without a relation: letters, values, and estimates that the sentence around them explains.
 NOTATION = {
     *(r"J(\theta)", r"\varphi(z)", r"|z|", r"-\alpha", r"\Phi", r"\phi", r"[-\delta, \delta]", r"\delta > 0", r"\pm c"),
     *(r"\pm 1 / \sqrt{\text{fan-in}}", r"\frac{h^2}{6} J'''", r"10^{-16} |J| / h", r"10^{-5}", r"\eta_{\max}"),
     r"\tfrac{\lambda}{2}\sum_k \lVert W^{(k)}\rVert^2",
+    *(r"\partial r_i / \partial \theta_j", r"\operatorname{Im} \nabla J(\theta + i h v) / h"),
+    *(r"\frac1n \sum_i g_i g_i^\top", r"\frac1n \sum_i J_i^\top H_i J_i", r"\nabla \ell(\theta; x_i, y_i)"),
+    r"\tfrac12 s^\top (F + \lambda I) s + g_t^\top s",
     r"\frac{s^\top y}{y^\top y} I",
     *(r"z^{(1)}, z^{(2)}, \dots", r"z^{(1)}, \dots", r"\delta^{(1)}, \delta^{(2)}, \dots"),
+    *(r"H_{i\cdot}", r"\dot W^{(k)}", r"\dot b^{(k)}", r"u^{(1)}, u^{(2)}, \dots", r"\varphi'_k(z^{(k)})"),
 }
 N, K = 2, 3
 
@@ -69,16 +80,18 @@ def documents(*owners: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
 NAMES = ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu")
 
 
-@documents(*(getattr(activations, name + end) for name in NAMES for end in ("", "_derivative")))
+@documents(*(getattr(activations, name + end) for name in NAMES for end in ("", "_derivative", "_second_derivative")))
 def activation(owner: Any, generator: np.random.Generator) -> list[dict[str, Any]]:
     """At points on both sides of 0, with another slope or α than the default."""
-    name = owner.__name__.removesuffix("_derivative")
-    value, derivative = getattr(activations, name), getattr(activations, name + "_derivative")
+    name = owner.__name__.removesuffix("_derivative").removesuffix("_second")
+    ends = ("", "_derivative", "_second_derivative")
+    value, derivative, second_derivative = (getattr(activations, name + end) for end in ends)
     option = float(generator.uniform(0.3, 0.8))
     options = {"slope": option} if name == "leaky_relu" else {"alpha": option} if name == "elu" else {}
     names = {
         "varphi": partial(value, **options),
         "varphi'": partial(derivative, **options),
+        "varphi''": partial(second_derivative, **options),
         "s": option,
         "alpha": option,
     }
@@ -136,6 +149,30 @@ def softmax_cross_entropy(generator: np.random.Generator) -> dict[str, Any]:
     return {**names, "ell": value, "nabla ell": gradient, "y'": smoothed}
 
 
+@documents(
+    losses._mean_squared_curvature,
+    losses._half_squared_curvature,
+    losses._absolute_curvature,
+    losses._huber_curvature,
+    losses._binary_curvature,
+)
+def curvature(owner: Any, generator: np.random.Generator) -> dict[str, Any]:
+    """Entry by entry; the errors lie on both sides of Huber's δ, far enough for slips."""
+    delta, (z, r) = float(generator.uniform(0.5, 2)), generator.normal(size=(2, N * K))
+    e, y = delta * np.array([-2.5, -0.7, 0.4, 1.8, 0.1, -1.3]), generator.uniform(size=N * K)
+    outputs, targets = (z, y) if owner is losses._binary_curvature else (e, 0 * e)
+    options = {"delta": delta} if owner is losses._huber_curvature else {}
+    q = owner(outputs.reshape(N, K), targets.reshape(N, K), r.reshape(N, K), **options).ravel()
+    return {"q": q, "r": r, "e": e, "delta": delta, "p": activations.sigmoid(z), "n": N, "K": K}
+
+
+@documents(losses._softmax_curvature)
+def softmax_curvature(generator: np.random.Generator) -> dict[str, Any]:
+    z, r = generator.normal(size=(2, N, K))
+    q = losses._softmax_curvature(z, generator.integers(0, K, size=N), r)
+    return {"q": q, "r": r, "p": activations.softmax(z), "n": N}
+
+
 @documents(losses.l2_penalty)
 def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
     w, strength = generator.normal(size=4), float(generator.uniform(0.5, 2))
@@ -146,6 +183,9 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 # -- networks and line searches --------------------------------------------------------------------------------------
 
 DOCUMENTED |= NEWTON
+DOCUMENTED |= PRODUCTS
+DOCUMENTED |= R_OPERATOR
+DOCUMENTED |= NATURAL_GRADIENT
 DOCUMENTED |= QUASI_NEWTON
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
@@ -186,6 +226,28 @@ def newton_schulz(generator: np.random.Generator) -> list[dict[str, Any]]:
         (G, G / (np.linalg.norm(G) + 1e-7)) for G in (generator.normal(size=(3, 5)), generator.normal(size=(5, 3)))
     ]
     return [{"X": X, "X_new": muon.newton_schulz(G, steps=1)} for G, X in pairs]
+
+
+# -- matrix roots ----------------------------------------------------------------------------------------------------
+
+
+@documents(matrix_roots.inverse_root)
+def inverse_root(generator: np.random.Generator) -> list[dict[str, Any]]:
+    A, epsilon = generator.normal(size=(3, 5)), float(generator.uniform(0.5, 2))
+    A = A @ A.T
+    names = {"A": A, "epsilon": epsilon, "I": np.eye(3)}
+    return [{**names, "p": p, "X": matrix_roots.inverse_root(A, p, epsilon)} for p in (1, 2, 4)]
+
+
+@documents(matrix_roots.newton_inverse_root)
+def newton_inverse_root(generator: np.random.Generator) -> list[dict[str, Any]]:
+    """One step."""
+    found = []
+    for p in (2, 3):
+        X, M = generator.normal(size=(2, 3, 3))
+        X_new, M_new = matrix_roots.newton_step(X, M, p)
+        found.append({"X": X, "M": M, "X_new": X_new, "M_new": M_new, "p": p, "I": np.eye(3)})
+    return found
 
 
 # -- gradients and initialisers --------------------------------------------------------------------------------------
@@ -312,7 +374,12 @@ def surface(owner: Any, generator: np.random.Generator) -> dict[str, Any]:
     given = {problems.Rosenbrock: (a, b), problems.Ravine: (kappa,)}.get(owner, ())
     problem = owner(*given)
     names = {"J": lambda x, y: problem.value(np.array([x, y])), "x": theta[0], "y": theta[1], "theta": theta}
+    names |= {"r": problem.residuals(theta)} if isinstance(problem, problems.LeastSquares) else {}
     return {**names, "nabla J": problem.gradient(theta), "a": a, "b": b, "kappa": kappa, "sigma": activations.sigmoid}
+
+
+DOCUMENTED[problems.LeastSquares] = Subject("LeastSquares", sum_of_squares)
+documents(*MORE_GARBOW_HILLSTROM)(least_squares)
 
 
 def regression_data(generator: np.random.Generator) -> dict[str, Any]:

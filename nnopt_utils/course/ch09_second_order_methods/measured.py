@@ -1,0 +1,155 @@
+"""The searches of chapter 09, whose tables are part of the course: what is run, and where the rows are.
+
+Measure them anew after a rule or a default has changed (the chapter says how long that took)::
+
+    rm data/experiments/09_*.jsonl
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m nnopt_utils.course.ch09_second_order_methods.measured
+
+It may be stopped and started again: what is in the tables is not run again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nnopt_utils._folders import data_folder
+from nnopt_utils.datasets import load_mnist
+from nnopt_utils.experiments.results import Results
+from nnopt_utils.experiments.searching import search
+from nnopt_utils.experiments.spaces import Setting, Space
+from nnopt_utils.experiments.tasks import Task
+from nnopt_utils.history import History
+from nnopt_utils.networks import MLP
+from nnopt_utils.optimizers import SGD, Adam, Optimizer
+from nnopt_utils.second_order import SOAP, Shampoo
+from nnopt_utils.training import DivergenceError, Step, fit
+
+FOLDER = data_folder() / "experiments"
+TARGET = 0.97  # of the validation images
+SEEDS = (0, 1)
+FRESH = tuple(range(100, 110))
+
+#: Batch size → after how many steps each the validation images are looked at, and how many looks a run has.
+LOOKS = {128: (10, 150), 512: (5, 120), 2048: (2, 150), 4096: (1, 250)}
+BATCHES = tuple(LOOKS)
+
+
+def until_target(
+    network: MLP,
+    optimizer: Optimizer,
+    arrays: Sequence[np.ndarray],
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    progress: bool,
+) -> History:
+    """Train as ``fit`` does, but look at the validation images every few steps, and end at the target.
+
+    The history has an entry a look, where that of ``fit`` has one an epoch: ``epochs`` is the number of looks. Its
+    seconds are those of training alone.
+    """
+    x, y, x_val, y_val = arrays
+    every = LOOKS[batch_size][0]
+    record = History(seed=seed, batch_size=batch_size, n_samples=len(x))
+    losses: list[float] = []
+    spent, begun = 0.0, time.perf_counter()
+
+    def look(step: Step) -> bool:
+        nonlocal spent, begun
+        spent += time.perf_counter() - begun
+        losses.append(step.loss)
+        if step.t % every == 0:
+            at = optimizer.evaluation_parameters(network.parameters)
+            loss, accuracy = network.evaluate(x_val, y_val, parameters=at)
+            record.train_loss.append(float(np.mean(losses[-every:])))
+            record.val_loss.append(loss)
+            record.val_accuracy.append(accuracy)
+            record.seconds.append(spent - sum(record.seconds))
+            if accuracy >= TARGET or len(record.val_accuracy) == epochs:
+                return True
+        begun = time.perf_counter()
+        return False
+
+    try:
+        fit(network, optimizer, (x, y), 1000, batch_size, seed, callback=look, progress=progress)
+    except DivergenceError as error:
+        raise DivergenceError(str(error), record) from None
+    finally:
+        record.step_losses = losses
+    record.interrupted = len(record.val_accuracy) < epochs and record.val_accuracy[-1:] < [TARGET]
+    return record
+
+
+def task_of(batch_size: int, data: Any = None) -> Task:
+    """784-64-64-10 on MNIST in batches of this size, up to 97 % of the validation images."""
+    looks = LOOKS[batch_size][1]
+    data = load_mnist() if data is None else data
+    return Task([784, 64, 64, 10], data=data, epochs=looks, batch_size=batch_size, train=until_target)
+
+
+def spaces_of(batch_size: int) -> dict[str, Space]:
+    """Sixteen settings for each method: what its users tune, over the same grid at every batch size."""
+    rates = [0.00125 * 2**k for k in range(8)]
+    shampoo = {"grafting": "rmsprop", "beta_2": 0.95, "momentum": 0.9, "update_every": 20}
+    return {
+        "SGD, momentum": Space(SGD, learning_rate=[4 * r for r in rates], momentum=[0.9, 0.95], nesterov=True),
+        "Adam": Space(Adam, learning_rate=rates, beta_2=[0.95, 0.999]),
+        "Shampoo": Space(Shampoo, learning_rate=rates, epsilon=[1e-8, 1e-4], **shampoo),
+        "SOAP": Space(SOAP, learning_rate=rates, beta_2=[0.9, 0.99]),
+    }
+
+
+def tuned(batch_size: int, n_jobs: int = 1) -> Results:
+    """Every setting of every method on two seeds."""
+    table = FOLDER / f"09_tuned_{batch_size}.jsonl"
+    return search(task_of(batch_size), spaces_of(batch_size), seeds=SEEDS, table=table, n_jobs=n_jobs)
+
+
+def steps_to_target(results: Results, label: str, setting: Setting) -> np.ndarray:
+    """Steps until the target, seed by seed; ∞ where it is not reached within the looks."""
+    every = LOOKS[results.task.batch_size][0]
+    rows = [r for r in results.rows if r["label"] == label and r["setting"] == setting.identity]
+    return np.array([every * _first_look(row["curves"]["val_accuracy"]) for row in rows])
+
+
+def seconds_to_target(results: Results, label: str, setting: Setting) -> np.ndarray:
+    """Seconds of training until the target, seed by seed."""
+    rows = [r for r in results.rows if r["label"] == label and r["setting"] == setting.identity]
+    looks = [_first_look(row["curves"]["val_accuracy"]) for row in rows]
+    return np.array(
+        [row["curves"]["seconds"][int(k) - 1] if np.isfinite(k) else np.inf for row, k in zip(rows, looks, strict=True)]
+    )
+
+
+def _first_look(accuracies: Sequence[float | None]) -> float:
+    hits = [k for k, accuracy in enumerate(accuracies, start=1) if accuracy is not None and accuracy >= TARGET]
+    return hits[0] if hits else np.inf
+
+
+def best(results: Results, label: str) -> Setting:
+    """The setting with the smallest mean number of steps; of equal ones the first."""
+    return min(results.spaces[label].settings, key=lambda s: float(steps_to_target(results, label, s).mean()))
+
+
+def fresh(batch_size: int, n_jobs: int = 1) -> Results:
+    """The chosen setting of each method on ten seeds that no choice has seen."""
+    found = tuned(batch_size)
+    spaces = {label: Space(found.spaces[label].factory, **best(found, label).values) for label in found.labels}
+    table = FOLDER / f"09_fresh_{batch_size}.jsonl"
+    return search(task_of(batch_size), spaces, seeds=FRESH, table=table, n_jobs=n_jobs)
+
+
+def measure(n_jobs: int) -> None:
+    """Everything that is not in the tables yet."""
+    for batch_size in BATCHES:
+        tuned(batch_size, n_jobs)
+        fresh(batch_size, n_jobs)
+
+
+if __name__ == "__main__":
+    measure(n_jobs=-1)
