@@ -44,7 +44,6 @@ from nnopt_utils.second_order.natural_gradient import NaturalGradient
 from nnopt_utils.second_order.newton import newton
 from nnopt_utils.second_order.newton_cg import newton_cg
 from nnopt_utils.second_order.observing import ObservingOptimizer
-from nnopt_utils.second_order.own_labels import check_has_labels, expected_signals, sampled_signals
 from nnopt_utils.second_order.result import Result
 from nnopt_utils.second_order.shampoo import Shampoo
 from nnopt_utils.second_order.soap import SOAP
@@ -64,9 +63,7 @@ __all__ = [
     "SpectralDensity",
     "TraceEstimate",
     "TrustRegionStep",
-    "check_has_labels",
     "conjugate_gradients",
-    "expected_signals",
     "extreme_eigenvalues",
     "fisher_matrix",
     "hessian_free",
@@ -78,7 +75,6 @@ __all__ = [
     "newton_cg",
     "newton_inverse_root",
     "per_sample_gradients",
-    "sampled_signals",
     "spectral_density",
     "steihaug",
     "trust_region",
