@@ -25,7 +25,7 @@ from nnopt_utils.experiments.tasks import Task
 from nnopt_utils.history import History
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, Adam, Optimizer
-from nnopt_utils.second_order import SOAP, Shampoo
+from nnopt_utils.second_order import KFAC, SOAP, Shampoo
 from nnopt_utils.training import DivergenceError, Step, fit
 
 FOLDER = data_folder() / "experiments"
