@@ -4,6 +4,7 @@
 ``quadratic``           a bowl with given curvatures, in any dimension
 ``surfaces``            test functions of two parameters, each hard in its own way
 ``regression``          logistic and softmax regression on data: convex, of any size
+``nist``                27 nonlinear regressions whose best fit is certified
 ``objectives``          an objective of two functions, or of a network and data
 ======================  ==========================================================================
 
@@ -15,12 +16,14 @@ from __future__ import annotations
 from nnopt_utils._objective import Objective
 from nnopt_utils._validation import check_choice
 from nnopt_utils.problems.base import Domain, Problem
+from nnopt_utils.problems.nist import NIST, NistProblem, nist
 from nnopt_utils.problems.objectives import FunctionObjective, NetworkObjective
 from nnopt_utils.problems.quadratic import Quadratic
 from nnopt_utils.problems.regression import LogisticRegression, SoftmaxRegression
 from nnopt_utils.problems.surfaces import Beale, Himmelblau, Plateau, Ravine, Rosenbrock, Saddle, Surface
 
 __all__ = [
+    "NIST",
     "PROBLEMS",
     "Beale",
     "Domain",
@@ -28,6 +31,7 @@ __all__ = [
     "Himmelblau",
     "LogisticRegression",
     "NetworkObjective",
+    "NistProblem",
     "Objective",
     "Plateau",
     "Problem",
@@ -38,6 +42,7 @@ __all__ = [
     "SoftmaxRegression",
     "Surface",
     "get_problem",
+    "nist",
 ]
 
 #: The two-dimensional test functions with their default parameters, by name. A problem never changes, so it is shared.
