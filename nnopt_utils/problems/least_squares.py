@@ -16,13 +16,29 @@ _H = 1e-30  # of a complex step: no difference is taken, so nothing cancels and 
 class LeastSquares(Problem):
     r"""A sum of squared residuals.
 
-    .. math:: J(\theta) = \lVert r(\theta) \rVert^2 = \sum_{i=1}^{m} r_i(\theta)^2, \qquad
+    .. math:: J(\theta) = \lVert r \rVert^2 = \sum_{i=1}^{m} r_i^2, \qquad
               \nabla J = 2\, R^\top r, \qquad
-              \nabla^2 J = 2\, R^\top R + 2 \sum_i r_i \nabla^2 r_i
+              \nabla^2 J = 2\, R^\top R + 2 \sum_{i=1}^{m} r_i \nabla^2 r_i
 
-    with the Jacobian R, :math:`R_{ij} = \partial r_i / \partial \theta_j`. A subclass writes down ``_residuals`` and
-    ``_jacobian``, in operations that complex numbers understand: the Hessian is the derivative of the gradient along a
-    complex step, :math:`\nabla^2 J\, v = \operatorname{Im} \nabla J(\theta + i h v) / h`, exact to the last digits.
+    with the residuals r at θ and their Jacobian R, :math:`\partial r_i / \partial \theta_j`. A subclass writes down
+    ``_residuals`` and ``_jacobian``, in operations that complex numbers understand: the Hessian is the derivative of
+    the gradient along a complex step, :math:`\operatorname{Im} \nabla J(\theta + i h v) / h`, exact to the last
+    digits.
+
+    Attributes:
+        n_residuals: m, the number of residuals.
+
+    Example:
+        >>> from nnopt_utils.problems import Beale
+        >>> problem, theta, v = Beale(), [2.0, 0.0], [1.0, 0.0]
+        >>> problem.residuals(theta), problem.jacobian(theta)
+        (array([-0.5  ,  0.25 ,  0.625]), array([[-1.,  2.],
+               [-1.,  0.],
+               [-1.,  0.]]))
+        >>> problem.value(theta), problem.gradient(theta)
+        (0.703125, array([-0.75, -2.  ]))
+        >>> problem.hessian_vector_product(theta, v), problem.gauss_newton_vector_product(theta, v)
+        (array([ 6., -5.]), array([ 6., -4.]))
 
     Source: J. Nocedal and S. Wright, "Numerical Optimization", 2006, chapter 10; the complex step: W. Squire and
     G. Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40(1), 1998,
@@ -59,23 +75,23 @@ class LeastSquares(Problem):
     @np.errstate(all="ignore")
     def gradient(self, theta: Any) -> np.ndarray:
         """g = 2 Rᵀ r, shape (d,)."""
-        return self._gradient(self._point(theta))
+        return self._gradient_of(self._point(theta))
 
-    def _gradient(self, x: np.ndarray) -> np.ndarray:
+    def _gradient_of(self, x: np.ndarray) -> np.ndarray:
         return 2 * self._residuals(x) @ self._jacobian(x)
 
     @np.errstate(all="ignore")
     def hessian(self, theta: Any) -> np.ndarray:
         """H = ∇²J(θ), shape (d, d), symmetric to the last digit."""
         x = self._point(theta)
-        rows = [self._gradient(x + 1j * _H * e).imag / _H for e in np.eye(self.dimension)]
+        rows = [self._gradient_of(x + 1j * _H * e).imag / _H for e in np.eye(self.dimension)]
         return (np.array(rows) + np.array(rows).T) / 2
 
     @np.errstate(all="ignore")
     def hessian_vector_product(self, theta: Any, vector: Any) -> np.ndarray:
         """H(θ) v for v of shape (d,), at the price of one complex gradient."""
         vector = check_array("vector", vector, shape=(self.dimension,))
-        return self._gradient(self._point(theta) + 1j * _H * vector).imag / _H
+        return self._gradient_of(self._point(theta) + 1j * _H * vector).imag / _H
 
     @np.errstate(all="ignore")
     def gauss_newton_vector_product(self, theta: Any, vector: Any) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnopt_utils._validation import check_number, check_positive
 from nnopt_utils.problems.base import Domain, Problem
+from nnopt_utils.problems.least_squares import LeastSquares
 
 
 class Surface(Problem):
@@ -103,12 +104,13 @@ class Surface(Problem):
         return f"{type(self).__name__}()"
 
 
-class Rosenbrock(Surface):
+class Rosenbrock(Surface, LeastSquares):
     r"""A curved valley with steep walls: easy to enter, slow to follow.
 
     .. math:: J(x, y) = (a - x)^2 + b\,(y - x^2)^2
 
-    The minimum is 0 at (a, a²). With a = 1 and b = 100 the condition number there is 2508.
+    The minimum is 0 at (a, a²). With a = 1 and b = 100 the condition number there is 2508. As a sum of squares its
+    residuals are :math:`r_1 = \sqrt{b}\,(y - x^2)` and :math:`r_2 = a - x`.
 
     Args:
         a: position of the minimum along x; default 1.
@@ -121,12 +123,15 @@ class Rosenbrock(Surface):
         >>> problem = Rosenbrock()
         >>> round(problem.value(problem.start), 6), problem.gradient([0.0, 1.0]).tolist()
         (24.2, [-2.0, 200.0])
+        >>> problem.residuals([1.0, 2.0]).tolist(), problem.jacobian([1.0, 2.0]).tolist()
+        ([10.0, 0.0], [[-20.0, 10.0], [-1.0, 0.0]])
 
     Source: Rosenbrock (1960), *An automatic method for finding the greatest or least value of a function*,
     The Computer Journal 3(3), 175–184, https://doi.org/10.1093/comjnl/3.3.175
     """
 
     name = "rosenbrock"
+    n_residuals = 2
 
     def __init__(self, a: float = 1.0, b: float = 100.0) -> None:
         self.a = check_number("a", a)
@@ -149,22 +154,31 @@ class Rosenbrock(Surface):
     def _hessian(self, x: float, y: float) -> tuple[float, float, float]:
         return 2 - 4 * self.b * (y - 3 * x**2), -4 * self.b * x, 2 * self.b
 
+    def _residuals(self, x: np.ndarray) -> np.ndarray:
+        return np.array([np.sqrt(self.b) * (x[1] - x[0] ** 2), self.a - x[0]])
+
+    def _jacobian(self, x: np.ndarray) -> np.ndarray:
+        root = np.sqrt(self.b)
+        return np.array([[-2 * root * x[0], root], [-1, 0]], dtype=x.dtype)
+
     def __repr__(self) -> str:
         return f"Rosenbrock(a={self.a:g}, b={self.b:g})"
 
 
-class Beale(Surface):
+class Beale(Surface, LeastSquares):
     r"""Flat in the middle, steep in the corners: gradients from 0.01 to 100,000 in one picture.
 
     .. math:: J(x, y) = \sum_{i=1}^{3} \left(c_i - x\,(1 - y^i)\right)^2, \qquad
               c_1 = 1.5, \quad c_2 = 2.25, \quad c_3 = 2.625
 
-    The minimum is 0 at (3, ½); there is a saddle at (0, 1), near the start.
+    The minimum is 0 at (3, ½); there is a saddle at (0, 1), near the start. The terms are the squares of ``residuals``.
 
     Example:
         >>> problem = Beale()
         >>> problem.value([3.0, 0.5]), problem.value(problem.start)
         (0.0, 14.203125)
+        >>> problem.residuals(problem.start).tolist()
+        [1.5, 2.25, 2.625]
 
     Source: Beale (1958), *On an iterative method for finding a local minimum of a function of more than one
     variable*, Technical Report 25, Statistical Techniques Research Group, Princeton University; as problem 5 in
@@ -172,6 +186,7 @@ class Beale(Surface):
     """
 
     name = "beale"
+    n_residuals = 3
     _terms = ((1, 1.5), (2, 2.25), (3, 2.625))
 
     def __init__(self) -> None:
@@ -194,6 +209,12 @@ class Beale(Surface):
             xy += 2 * (r_x * r_y + residual * i * y ** (i - 1))
             yy += 2 * (r_y**2 + residual * r_yy)
         return xx, xy, yy
+
+    def _residuals(self, x: np.ndarray) -> np.ndarray:
+        return np.array([c - x[0] * (1 - x[1] ** i) for i, c in self._terms])
+
+    def _jacobian(self, x: np.ndarray) -> np.ndarray:
+        return np.array([[x[1] ** i - 1, x[0] * i * x[1] ** (i - 1)] for i, _ in self._terms])
 
 
 class Himmelblau(Surface):

@@ -151,6 +151,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "tanh": no_matrix("tanh", np.tanh),
     "sin": no_matrix("sin", np.sin),
     "cos": no_matrix("cos", np.cos),
+    "arctan": no_matrix("arctan", np.arctan),
+    "arccos": no_matrix("arccos", np.arccos),
     "floor": np.floor,
     "ceil": np.ceil,
     "abs": no_matrix("abs", np.abs),

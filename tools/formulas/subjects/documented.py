@@ -24,6 +24,8 @@ from nnopt_utils.optimizers import muon
 from nnopt_utils.schedules.shapes import SHAPES
 from tools.formulas.claims import Subject
 from tools.formulas.subjects.descent import difference_of_values, quadratic
+from tools.formulas.subjects.least_squares import OWNERS as MORE_GARBOW_HILLSTROM
+from tools.formulas.subjects.least_squares import least_squares, sum_of_squares
 from tools.formulas.subjects.networks import backpropagation as layers_backward
 from tools.formulas.subjects.networks import forward
 from tools.formulas.subjects.recorder import Recorder
@@ -44,6 +46,7 @@ NOTATION = {
     *(r"J(\theta)", r"\varphi(z)", r"|z|", r"-\alpha", r"\Phi", r"\phi", r"[-\delta, \delta]", r"\delta > 0", r"\pm c"),
     *(r"\pm 1 / \sqrt{\text{fan-in}}", r"\frac{h^2}{6} J'''", r"10^{-16} |J| / h", r"10^{-5}", r"\eta_{\max}"),
     r"\tfrac{\lambda}{2}\sum_k \lVert W^{(k)}\rVert^2",
+    *(r"\partial r_i / \partial \theta_j", r"\operatorname{Im} \nabla J(\theta + i h v) / h"),
     *(r"z^{(1)}, z^{(2)}, \dots", r"z^{(1)}, \dots", r"\delta^{(1)}, \delta^{(2)}, \dots"),
 }
 N, K = 2, 3
@@ -307,7 +310,12 @@ def surface(owner: Any, generator: np.random.Generator) -> dict[str, Any]:
     given = {problems.Rosenbrock: (a, b), problems.Ravine: (kappa,)}.get(owner, ())
     problem = owner(*given)
     names = {"J": lambda x, y: problem.value(np.array([x, y])), "x": theta[0], "y": theta[1], "theta": theta}
+    names |= {"r": problem.residuals(theta)} if isinstance(problem, problems.LeastSquares) else {}
     return {**names, "nabla J": problem.gradient(theta), "a": a, "b": b, "kappa": kappa, "sigma": activations.sigmoid}
+
+
+DOCUMENTED[problems.LeastSquares] = Subject("LeastSquares", sum_of_squares)
+documents(*MORE_GARBOW_HILLSTROM)(least_squares)
 
 
 def regression_data(generator: np.random.Generator) -> dict[str, Any]:
