@@ -24,7 +24,7 @@ _PARAMETER = re.compile(rf"^\s*b\d\s*=\s*({_NUMBER})\s+({_NUMBER})\s+({_NUMBER})
 class NistProblem(LeastSquares):
     r"""One of NIST's nonlinear regressions; :func:`nist` makes it by name.
 
-    .. math:: r_i(\theta) = f(x_i; \theta) - y_i
+    .. math:: r_i = f(x_i; \theta) - y_i
 
     Attributes:
         level: NIST's level of difficulty: "lower", "average" or "higher".
@@ -44,7 +44,7 @@ class NistProblem(LeastSquares):
         >>> bool(np.allclose(problem.predict(problem.minimum) - problem.y, r)), R.shape
         (True, (14, 2))
         >>> float(round(np.sqrt(r @ r / (14 - 2)), 10)), problem.residual_standard_deviation
-        (0.1018787633, 0.10187876330)
+        (0.1018787633, 0.1018787633)
 
     Warning:
         Lanczos1's data are exact to 14 digits, so its certified sum, 1.43e-25, is made of what they leave over. At the
@@ -73,7 +73,7 @@ class NistProblem(LeastSquares):
             if isinstance(start, bool) or start not in (1, 2):
                 d = self.dimension
                 raise ValueError(f"start: got {describe(start)}; expected 1 or 2, NIST's, or an array of shape ({d},)")
-            return self.starts[int(start) - 1]
+            return self.starts[int(start) - 1].copy()
         return check_array("start", start, shape=(self.dimension,)).astype(np.float64)
 
     def _residuals(self, x: np.ndarray) -> np.ndarray:

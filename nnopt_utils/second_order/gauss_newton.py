@@ -45,11 +45,11 @@ def gauss_newton(
         >>> from nnopt_utils.problems import nist
         >>> problem = nist("Misra1a", start=2)
         >>> result = gauss_newton(problem)
-        >>> result.converged, round(result.value / problem.minimum_value, 9), result.n_iterations
-        (True, 1.0, 5)
-        >>> far = gauss_newton(nist("MGH09", start=1))
+        >>> result.converged, result.n_iterations, round(result.value / problem.minimum_value, 9)
+        (True, 3, 1.0)
+        >>> far = gauss_newton(nist("Rat42", start=1))
         >>> far.converged, far.message
-        (False, ...)
+        (False, "the Jacobian's rank is 1 of 3: the step is not determined")
 
     Source: C. F. Gauss, "Theoria motus corporum coelestium", 1809; J. Nocedal and S. Wright, "Numerical Optimization",
     2006, section 10.3.

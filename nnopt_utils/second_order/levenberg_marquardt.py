@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,10 @@ def levenberg_marquardt(
         problem: has ``residuals(theta)``, shape (m,), ``jacobian(theta)``, shape (m, d), and ``start``.
         start: where to begin, shape (d,); ``None`` for ``problem.start``.
         tolerance: the run has converged when ‖P r‖ <= tolerance · ‖r‖, where P r is the part of r that the columns of R
-            span (default 1e-6: of J, a share of 1e-12 can still be gained, as far as the linear model sees), or when
-            ‖P r‖ is lost in the rounding of θ.
+            span: of J, a share of at most tolerance² can still be gained, as far as the linear model sees (default
+            1e-6). Also when ‖P r‖ is lost in the rounding of θ; and when no step lowers J by more than its rounding,
+            not even from a fresh D and Δ, while the cosine between r and each column is at most ``tolerance``: so it
+            is at a minimum where R is singular.
         max_iterations: the most steps, not counting those that were refused; default 500.
         radius: the first Δ in units of ‖D θ_0‖, of ‖r‖ where that is 0; default 1, the length of θ_0 itself.
 
@@ -68,12 +71,18 @@ def levenberg_marquardt(
     """
     radius = check_positive("radius", radius)
     with ResidualRun("levenberg_marquardt", problem, start, tolerance, max_iterations) as run:
-        delta = radius * float(np.linalg.norm(run.scale * run.x) or np.linalg.norm(run.model.r))
+        delta, exhausted_at = first_radius(run, radius), math.inf
         while run.goes_on():
             p, length, promised = damped_step(run.model, run.scale, delta)
             if not promised > EPSILON * run.value:
-                run.stop(f"no step lowers J by more than its rounding; the cosine is {run.model.cosine:.1g}")
-                break
+                if run.value >= exhausted_at * (1 - 1e-12):
+                    _end(run)
+                    break
+                # Perhaps it is only D or Δ, which remember another landscape.
+                exhausted_at = run.value
+                run.forget_scale()
+                delta = first_radius(run, radius)
+                continue
             r = run.residuals_at(run.x + p)
             ratio = (run.value - float(r @ r)) / promised if np.isfinite(r @ r) else -np.inf
             model = run.linearize(run.x + p, r) if ratio > 1e-4 else None
@@ -86,6 +95,20 @@ def levenberg_marquardt(
     return run.result()
 
 
+def first_radius(run: ResidualRun, radius: float) -> float:
+    """Δ in units of ‖D θ‖, of ‖r‖ where that is 0."""
+    return radius * float(np.linalg.norm(run.scale * run.x) or np.linalg.norm(run.model.r))
+
+
+def _end(run: ResidualRun) -> None:
+    """No step lowers J by more than its rounding: so it should be at a minimum, and only there."""
+    message = "no step lowers J by more than its rounding"
+    if run.model.column_cosine <= run.tolerance:
+        run.settle(f"{message}; the columns are orthogonal to the residuals to {run.tolerance:g}")
+    else:
+        run.stop(f"{message}, though it has a slope: its cosine is {run.model.column_cosine:.1g}")
+
+
 def damped_step(model: Linearized, scale: np.ndarray, delta: float) -> tuple[np.ndarray, float, float]:
     """The p of smallest ‖r + R p‖ among ‖D p‖ <= Δ; ‖D p‖; and how much ‖r + R p‖² is below ‖r‖².
 
@@ -93,7 +116,7 @@ def damped_step(model: Linearized, scale: np.ndarray, delta: float) -> tuple[np.
     They are taken in units of the largest and steps in units of Δ: on a plateau their squares would underflow.
     """
     U, s, V = np.linalg.svd(model.T / scale, full_matrices=False)
-    seen = s > EPSILON * len(model.r) * s[0]  # along the others r does not change
+    seen = s > 1e-30 * s[0]  # along the others r does not change
     unit, s = s[0], s[seen] / s[0]
     b = (U.T @ model.c)[seen] / (unit * delta)
     damping, q = 0.0, -b / s

@@ -30,6 +30,10 @@ class Linearized:
         T: R along these directions, shape (rank, d): ‖r + R p‖² is ‖c + T p‖² and what no step changes.
         gauss_newton_step: the p of smallest ‖r + R p‖; of several, the shortest in units of the columns.
         cosine: ‖c‖ / ‖r‖, of the angle between r and all that R p can be: 0 where the gradient is.
+        column_cosine: that of the angle between r and the column nearest to it; never more.
+        tangential: ‖c‖.
+        value: J = ‖r‖².
+        gradient: ∇J = 2 Rᵀ r.
     """
 
     def __init__(self, r: np.ndarray, R: np.ndarray) -> None:
@@ -45,7 +49,9 @@ class Linearized:
         self.value = float(r @ r)
         self.gradient = 2 * r @ R
         self.tangential = float(np.linalg.norm(self.c))
-        self.cosine = self.tangential / math.sqrt(self.value) if self.value > 0 else 0.0
+        size = math.sqrt(self.value) or 1.0
+        self.cosine = self.tangential / size
+        self.column_cosine = float(np.max(np.abs(r @ R) / units)) / size
 
 
 class ResidualRun(Run):
@@ -111,14 +117,18 @@ class ResidualRun(Run):
         """D: the greatest length that each column of R has had (Moré 1978), 1 where it was always 0."""
         return np.where(self._longest > 0, self._longest, 1.0)
 
+    def forget_scale(self) -> None:
+        """Let D be the lengths of the columns here."""
+        self._longest = self.model.lengths
+
     def goes_on(self) -> bool:
         """Whether to take another step; if not, ``message`` says why."""
         if self.message:
             return False
         if self.model.cosine <= self.tolerance:
-            self._end_at_zero_gradient(f"residuals and Jacobian are orthogonal to {self.tolerance:g}")
+            self.settle(f"residuals and Jacobian are orthogonal to {self.tolerance:g}")
         elif self.model.tangential <= 4 * EPSILON * float(self.model.lengths @ np.abs(self.x)):
-            self._end_at_zero_gradient("what is left to gain is lost in the rounding of θ")
+            self.settle("what is left to gain is lost in the rounding of θ")
         elif self._interrupted():
             self.stop("interrupted")
         elif self.n_iterations >= self.max_iterations:
@@ -128,7 +138,7 @@ class ResidualRun(Run):
             )
         return not self.message
 
-    def _end_at_zero_gradient(self, message: str) -> None:
+    def settle(self, message: str) -> None:
         """Converged, unless J does not see a parameter: there its gradient says nothing."""
         unseen = np.flatnonzero(self.model.lengths == 0)
         if unseen.size and self.value > 0:

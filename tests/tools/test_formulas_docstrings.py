@@ -17,6 +17,7 @@ from nnopt_utils import (
     networks,
     problems,
     schedules,
+    second_order,
 )
 from nnopt_utils.activations import ACTIVATIONS
 from nnopt_utils.optimizers import muon
@@ -27,7 +28,7 @@ from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
 from tools.formulas.subjects.recorder import Recorder
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
-MODULES += [line_search, backpropagation, networks]
+MODULES += [line_search, backpropagation, networks, second_order]
 
 
 def owners() -> list:
