@@ -12,6 +12,9 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 ``conjugate_gradients``   linear conjugate gradients
 ``newton_cg``             Newton steps by conjugate gradients and a line search
 ``hessian_free``          Hessian-free: damped Gauss–Newton steps by conjugate gradients
+``residual_run``          what the methods for least squares share
+``gauss_newton``          Gauss–Newton
+``levenberg_marquardt``   Levenberg–Marquardt
 ``hutchinson``            diagonal and trace from random signs
 ``lanczos``               eigenvalues and the density of the spectrum from products
 ``own_labels``            what a network would say to labels that it drew itself
@@ -28,6 +31,7 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 
 from nnopt_utils.second_order.conjugate_gradients import LinearResult, conjugate_gradients
 from nnopt_utils.second_order.fisher import fisher_matrix, per_sample_gradients
+from nnopt_utils.second_order.gauss_newton import gauss_newton
 from nnopt_utils.second_order.hessian_free import hessian_free
 from nnopt_utils.second_order.hutchinson import DiagonalEstimate, TraceEstimate, hutchinson_diagonal, hutchinson_trace
 from nnopt_utils.second_order.kfac import KFAC
@@ -39,6 +43,7 @@ from nnopt_utils.second_order.lanczos import (
     lanczos,
     spectral_density,
 )
+from nnopt_utils.second_order.levenberg_marquardt import levenberg_marquardt
 from nnopt_utils.second_order.matrix_roots import inverse_root, newton_inverse_root
 from nnopt_utils.second_order.natural_gradient import NaturalGradient
 from nnopt_utils.second_order.newton import newton
@@ -66,11 +71,13 @@ __all__ = [
     "conjugate_gradients",
     "extreme_eigenvalues",
     "fisher_matrix",
+    "gauss_newton",
     "hessian_free",
     "hutchinson_diagonal",
     "hutchinson_trace",
     "inverse_root",
     "lanczos",
+    "levenberg_marquardt",
     "newton",
     "newton_cg",
     "newton_inverse_root",
