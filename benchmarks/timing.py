@@ -66,7 +66,7 @@ class Measurement:
         against: what the ratio compares with.
         ratio: median of the paired ratios: this one's value over the other's, repeat by repeat.
         ratio_low, ratio_high: the quartiles of those ratios.
-        unit: "s" or "B".
+        unit: "s", "B" or "evaluations".
         target: what the ratio or the median has to reach, if there is such a bound.
     """
 
@@ -186,6 +186,7 @@ def _verdict(f: Measurement, judged: bool) -> str:
 
 
 _UNITS = {"s": [("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)], "B": [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)]}
+_UNITS["evaluations"] = [("evaluations", 1.0)]
 
 
 def _amounts(unit: str, *values: float) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__, before, blocks, cold, fit, frameworks, second_order, timing
+from benchmarks import __main__, before, blocks, cold, fit, frameworks, scipy_side_by_side, second_order, timing
 from benchmarks.__main__ import SUBJECTS, main
 from benchmarks.frameworks import Rival, worker
 from benchmarks.timing import Measurement, as_markdown, at_least, at_most, compared, interleaved, machine, quartiles
@@ -44,7 +44,8 @@ def test_every_subject_reports(report):
 def test_every_figure_is_a_ratio_in_one_run(report):
     for content in report["figures"]:
         f = Measurement(**content)
-        assert f.name and f.against and f.repeats >= 1 and f.unit == ("B" if f.subject == "memory" else "s")
+        assert f.name and f.against and f.repeats >= 1
+        assert f.unit in {"memory": ["B"], "scipy": ["s", "evaluations"]}.get(f.subject, ["s"])
         assert 0 < f.low <= f.median <= f.high < math.inf
         assert 0 < f.ratio_low <= f.ratio <= f.ratio_high < math.inf
 
@@ -60,6 +61,9 @@ def test_what_is_measured(report):
     assert [name.split(": ")[1] for name in names["frameworks"]] == 2 * [rival.name for rival in installed]
     assert [name.split(": ")[1] for name in names["cold"]] == [r.name for r in cold.RIVALS if r.is_installed]
     assert len(names["memory"]) == 1
+    methods = {name.split(",")[0] for name in names["scipy"] if "functions" in name}
+    assert methods >= {"bfgs", "lbfgs", "nonlinear_cg", "newton_cg", "trust_region"}
+    assert sum("softmax" in name for name in names["scipy"]) == 8
     assert [name.split(": ")[1] for name in names["second_order"]][:4] == list(second_order.PRODUCTS)
     assert len(names["explorers"]) == 13 and all("slowest of" in name for name in names["explorers"])
 
@@ -78,6 +82,17 @@ def test_which_figures_have_targets(report):
         assert bounds[("frameworks", "Adam, batch 32: Keras, fit")] == ("ratio", "≥", 4.5)
         assert bounds[("frameworks", "Adam, batch 128: Keras, fit")] == ("ratio", "≥", 3.5)
         assert bounds[("cold", "MNIST, 1 epoch at batch 32, test accuracy: Keras")] == ("ratio", "≥", 6.0)
+
+
+def test_a_method_that_is_not_there_is_not_compared():
+    there = {rival.ours for rival in scipy_side_by_side.RIVALS if rival.is_there}
+    assert there >= {"bfgs", "lbfgs", "nonlinear_cg"}
+    assert not scipy_side_by_side.Rival("alchemy", "BFGS", scipy_side_by_side.RIVALS[0].solve).is_there
+
+
+def test_evaluations_have_their_unit():
+    counts = compared("scipy", "bfgs", [40.0, 20.0], "BFGS", [40.0, 25.0], unit="evaluations", target=at_most(1.3))
+    assert "| 30.0 evaluations |" in as_markdown([counts]) and counts.met
 
 
 def test_every_target_belongs_to_something():

@@ -12,6 +12,10 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 ``conjugate_gradients``   linear conjugate gradients
 ``newton_cg``             Newton steps by conjugate gradients and a line search
 ``hessian_free``          Hessian-free: damped Gauss–Newton steps by conjugate gradients
+``strong_wolfe``          the line search of quasi-Newton methods
+``bfgs``                  BFGS: a matrix learnt from gradients
+``lbfgs``                 L-BFGS: its product from the last pairs, in two loops
+``nonlinear_cg``          nonlinear conjugate gradients
 ``residual_run``          what the methods for least squares share
 ``gauss_newton``          Gauss–Newton
 ``levenberg_marquardt``   Levenberg–Marquardt
@@ -29,6 +33,7 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 ========================  =====================================================================================
 """
 
+from nnopt_utils.second_order.bfgs import bfgs
 from nnopt_utils.second_order.conjugate_gradients import LinearResult, conjugate_gradients
 from nnopt_utils.second_order.fisher import fisher_matrix, per_sample_gradients
 from nnopt_utils.second_order.gauss_newton import gauss_newton
@@ -43,15 +48,18 @@ from nnopt_utils.second_order.lanczos import (
     lanczos,
     spectral_density,
 )
+from nnopt_utils.second_order.lbfgs import lbfgs, two_loop
 from nnopt_utils.second_order.levenberg_marquardt import levenberg_marquardt
 from nnopt_utils.second_order.matrix_roots import inverse_root, newton_inverse_root
 from nnopt_utils.second_order.natural_gradient import NaturalGradient
 from nnopt_utils.second_order.newton import newton
 from nnopt_utils.second_order.newton_cg import newton_cg
+from nnopt_utils.second_order.nonlinear_cg import nonlinear_cg
 from nnopt_utils.second_order.observing import ObservingOptimizer
 from nnopt_utils.second_order.result import Result
 from nnopt_utils.second_order.shampoo import Shampoo
 from nnopt_utils.second_order.soap import SOAP
+from nnopt_utils.second_order.strong_wolfe import LineSearch, strong_wolfe
 from nnopt_utils.second_order.trust_region import TrustRegionStep, steihaug, trust_region
 
 __all__ = [
@@ -59,6 +67,7 @@ __all__ = [
     "SOAP",
     "DiagonalEstimate",
     "ExtremeEigenvalues",
+    "LineSearch",
     "LinearResult",
     "NaturalGradient",
     "ObservingOptimizer",
@@ -68,6 +77,7 @@ __all__ = [
     "SpectralDensity",
     "TraceEstimate",
     "TrustRegionStep",
+    "bfgs",
     "conjugate_gradients",
     "extreme_eigenvalues",
     "fisher_matrix",
@@ -77,12 +87,16 @@ __all__ = [
     "hutchinson_trace",
     "inverse_root",
     "lanczos",
+    "lbfgs",
     "levenberg_marquardt",
     "newton",
     "newton_cg",
     "newton_inverse_root",
+    "nonlinear_cg",
     "per_sample_gradients",
     "spectral_density",
     "steihaug",
+    "strong_wolfe",
     "trust_region",
+    "two_loop",
 ]

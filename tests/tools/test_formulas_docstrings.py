@@ -30,6 +30,7 @@ from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
 from tools.formulas.subjects.natural_gradient import NATURAL_GRADIENT
 from tools.formulas.subjects.newton import NEWTON
 from tools.formulas.subjects.products import PRODUCTS
+from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
@@ -45,7 +46,7 @@ def owners() -> list:
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
     fits = [second_order.gauss_newton, second_order.levenberg_marquardt]
-    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS, *NATURAL_GRADIENT, *fits]
+    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT, *fits]
 
 
 OWNERS = owners()

@@ -39,6 +39,7 @@ from tools.formulas.subjects.networks import backpropagation as layers_backward
 from tools.formulas.subjects.networks import forward
 from tools.formulas.subjects.newton import NEWTON
 from tools.formulas.subjects.products import PRODUCTS, R_OPERATOR
+from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
 
@@ -62,6 +63,7 @@ NOTATION = {
     *(r"\partial r_i / \partial \theta_j", r"\operatorname{Im} \nabla J(\theta + i h v) / h"),
     *(r"\frac1n \sum_i g_i g_i^\top", r"\frac1n \sum_i J_i^\top H_i J_i", r"\nabla \ell(\theta; x_i, y_i)"),
     r"\tfrac12 s^\top (F + \lambda I) s + g_t^\top s",
+    r"\frac{s^\top y}{y^\top y} I",
     *(r"z^{(1)}, z^{(2)}, \dots", r"z^{(1)}, \dots", r"\delta^{(1)}, \delta^{(2)}, \dots"),
     *(r"H_{i\cdot}", r"\dot W^{(k)}", r"\dot b^{(k)}", r"u^{(1)}, u^{(2)}, \dots", r"\varphi'_k(z^{(k)})"),
 }
@@ -191,6 +193,7 @@ DOCUMENTED |= NEWTON
 DOCUMENTED |= PRODUCTS
 DOCUMENTED |= R_OPERATOR
 DOCUMENTED |= NATURAL_GRADIENT
+DOCUMENTED |= QUASI_NEWTON
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
     DOCUMENTED[owner] = Subject(owner.__name__, layers_backward, 1e-7)
