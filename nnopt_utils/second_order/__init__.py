@@ -33,7 +33,7 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 ========================  =====================================================================================
 """
 
-from nnopt_utils.second_order.bfgs import bfgs
+from nnopt_utils.second_order.bfgs import bfgs, bfgs_update
 from nnopt_utils.second_order.conjugate_gradients import LinearResult, conjugate_gradients
 from nnopt_utils.second_order.fisher import fisher_matrix, per_sample_gradients
 from nnopt_utils.second_order.gauss_newton import gauss_newton
@@ -78,6 +78,7 @@ __all__ = [
     "TraceEstimate",
     "TrustRegionStep",
     "bfgs",
+    "bfgs_update",
     "conjugate_gradients",
     "extreme_eigenvalues",
     "fisher_matrix",
