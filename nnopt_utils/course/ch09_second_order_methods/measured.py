@@ -98,7 +98,7 @@ def task_of(batch_size: int, data: Any = None) -> Task:
 def spaces_of(batch_size: int) -> dict[str, Space]:
     """Sixteen settings for each method: what its users tune."""
     rates = [LOWEST[batch_size] * 2**k for k in range(8)]
-    shampoo = {"grafting": "rmsprop", "beta_2": 0.95, "momentum": 0.9, "update_every": 20}
+    shampoo: dict[str, Any] = {"grafting": "rmsprop", "beta_2": 0.95, "momentum": 0.9, "update_every": 20}
     return {
         "SGD, momentum": Space(SGD, learning_rate=[10 * rate for rate in rates], momentum=[0.9, 0.95], nesterov=True),
         "Adam": Space(Adam, learning_rate=rates, beta_2=[0.95, 0.999]),
