@@ -143,7 +143,7 @@ def lanczos1_exactly(theta: np.ndarray) -> float:
 def test_six_digits_of_the_sum_on_nists_problems(results):
     """54 here; from its first start MGH10 is a matter of luck, which rounding may turn.
 
-    Of Lanczos1's sum, the rounding of θ alone leaves six digits or seven: five are asked.
+    Of Lanczos1's sum, the rounding of θ alone leaves about six digits: five are asked.
     """
     asked = {"Lanczos1": 1e-5}
     solved = {key for key, result in results.items() if error_of_sum(nist(key[0]), result) < asked.get(key[0], 1e-6)}
