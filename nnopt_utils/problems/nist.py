@@ -80,7 +80,7 @@ class NistProblem(LeastSquares):
         return self._model(x, self.x)[0] - self.y
 
     def _jacobian(self, x: np.ndarray) -> np.ndarray:
-        return np.stack(self._model(x, self.x)[1], axis=1)
+        return np.array(self._model(x, self.x)[1]).T
 
     @np.errstate(all="ignore")
     def predict(self, theta: Any, x: Any = None) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnopt_utils._validation import check_positive
-from nnopt_utils.second_order.residual_run import EPSILON, Linearized, ResidualRun
+from nnopt_utils.second_order.residual_run import EPSILON, Linearized, ResidualRun, length
 from nnopt_utils.second_order.result import Result
 
 
@@ -73,7 +73,7 @@ def levenberg_marquardt(
     with ResidualRun("levenberg_marquardt", problem, start, tolerance, max_iterations) as run:
         delta, exhausted_at = first_radius(run, radius), math.inf
         while run.goes_on():
-            p, length, promised = damped_step(run.model, run.scale, delta)
+            p, size, promised = damped_step(run.model, run.scale, delta)
             if not promised > EPSILON * run.value:
                 if run.value >= exhausted_at * (1 - 1e-12):
                     _end(run)
@@ -84,12 +84,13 @@ def levenberg_marquardt(
                 delta = first_radius(run, radius)
                 continue
             r = run.residuals_at(run.x + p)
-            ratio = (run.value - float(r @ r)) / promised if np.isfinite(r @ r) else -np.inf
+            value = float(r @ r)
+            ratio = (run.value - value) / promised if math.isfinite(value) else -math.inf
             model = run.linearize(run.x + p, r) if ratio > 1e-4 else None
             if model is None or ratio < 0.25:
-                delta = length / 2
+                delta = size / 2
             elif ratio > 0.75:
-                delta = max(delta, 2 * length)
+                delta = max(delta, 2 * size)
             if model is not None:
                 run.take(run.x + p, model)
     return run.result()
@@ -97,7 +98,7 @@ def levenberg_marquardt(
 
 def first_radius(run: ResidualRun, radius: float) -> float:
     """Δ in units of ‖D θ‖, of ‖r‖ where that is 0."""
-    return radius * float(np.linalg.norm(run.scale * run.x) or np.linalg.norm(run.model.r))
+    return radius * (length(run.scale * run.x) or length(run.model.r))
 
 
 def _end(run: ResidualRun) -> None:
@@ -115,18 +116,21 @@ def damped_step(model: Linearized, scale: np.ndarray, delta: float) -> tuple[np.
     The singular values of R / D give the step for every λ at once: along each singular vector it is −s b / (s² + λ).
     They are taken in units of the largest and steps in units of Δ: on a plateau their squares would underflow.
     """
+    whole = length(scale * model.gauss_newton_step)
+    if whole <= 1.01 * delta:
+        return model.gauss_newton_step, whole, model.tangential**2
     U, s, V = np.linalg.svd(model.T / scale, full_matrices=False)
     seen = s > 1e-30 * s[0]  # along the others r does not change
     unit, s = s[0], s[seen] / s[0]
     b = (U.T @ model.c)[seen] / (unit * delta)
-    damping, q = 0.0, -b / s
+    squares, damping, q = s * s, 0.0, -b / s
     for _ in range(100):  # a few are enough
-        length = float(np.linalg.norm(q))
-        if not length > 1.01:
+        size = length(q)
+        if not size > 1.01:
             break
         # Newton's method for 1 / ‖q‖ = 1, nearly a straight line in λ: from λ = 0 it comes from below.
-        slope = float(q**2 @ (1 / (s**2 + damping))) / length
-        damping += (length - 1) * length / slope
-        q = -s * b / (s**2 + damping)
-    promised = (unit * delta) ** 2 * (float(np.sum((s * q) ** 2)) + 2 * damping * length**2)
-    return V[seen].T @ q * delta / scale, length * delta, promised
+        slope = float(q @ (q / (squares + damping))) / size
+        damping += (size - 1) * size / slope
+        q = -s * b / (squares + damping)
+    promised = (unit * delta) ** 2 * (float(squares @ (q * q)) + 2 * damping * size**2)
+    return V[seen].T @ q * delta / scale, size * delta, promised

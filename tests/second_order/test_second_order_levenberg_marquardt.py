@@ -141,8 +141,12 @@ def lanczos1_exactly(theta: np.ndarray) -> float:
 
 
 def test_six_digits_of_the_sum_on_nists_problems(results):
-    """54 here; from its first start MGH10 is a matter of luck, which rounding may turn."""
-    solved = {key for key, result in results.items() if error_of_sum(nist(key[0]), result) < 1e-6}
+    """54 here; from its first start MGH10 is a matter of luck, which rounding may turn.
+
+    Of Lanczos1's sum, the rounding of θ alone leaves about six digits: five are asked.
+    """
+    asked = {"Lanczos1": 1e-5}
+    solved = {key for key, result in results.items() if error_of_sum(nist(key[0]), result) < asked.get(key[0], 1e-6)}
     assert len(solved) >= 53 and set(STARTS) - solved <= {("MGH10", 1)}
     assert all(results[key].converged for key in solved)
 
@@ -233,8 +237,19 @@ def test_what_it_calls_converged_cannot_be_lowered():
     assert converged > 50 and elsewhere > 5
 
 
-def test_a_valley_with_a_small_gradient_is_not_the_end():
-    """With old scales and a spent radius it once stopped at 30 million times the minimum."""
+@pytest.mark.parametrize(
+    ("name", "factors", "radius"), [("MGH10", [23.4, 8.4, 0.3], 100.0), ("MGH09", [1.1, 21.7, 7.2, -5.3], 10.0)]
+)
+def test_a_valley_with_a_small_gradient_is_not_the_end(name, factors, radius):
+    """There a radius that has shrunk, and scales of places long left, let no step lower J: fresh ones do."""
+    problem = nist(name)
+    start = problem.minimum * np.array(factors)
+    result = levenberg_marquardt(problem, start, radius=radius, max_iterations=300)
+    assert not (result.converged and result.value > 50 * problem.minimum_value)
+    assert result.value < 1e6 * problem.minimum_value
+
+
+def test_a_tolerance_of_zero_ends_where_rounding_does():
     problem = nist("Thurber", start=2)
     result = levenberg_marquardt(problem, tolerance=0.0)
     assert not result.converged and "no step lowers J by more than its rounding" in result.message
