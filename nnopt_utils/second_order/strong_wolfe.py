@@ -85,11 +85,11 @@ def strong_wolfe(
         J(\theta + \alpha d) \le J(\theta) + c_1 \alpha\, g^\top d, \qquad
         \lvert \nabla J(\theta + \alpha d)^\top d \rvert \le c_2 \lvert g^\top d \rvert
 
-    The first keeps steps from being too long, the second from being too short: behind a step at whose end J is still
-    steep it has more to give. The step grows until such a point lies before it; then the bracket shrinks around one,
-    by cubic interpolation. Where J is not finite the step is shortened. Where J changes in its last digits only, by
-    less than 10⁻¹² of it, values say nothing more: slopes decide, and the first condition is that of Hager and Zhang
-    in its place, the new slope is at most (2 c₁ − 1) gᵀd.
+    The first refuses steps that are too long, the second steps that are too short, after which J would still fall
+    steeply. The step grows until such a point lies before it; then the bracket shrinks around one, by cubic
+    interpolation. Where J is not finite the step is shortened. Where J changes by less than 10⁻¹² of itself, values
+    say nothing more and slopes decide: in place of the first condition, the new slope is at most (2 c₁ − 1) gᵀd, as
+    Hager and Zhang have it.
 
     Args:
         problem: has ``value`` and ``gradient``; ``value_and_gradient`` is used if it has that, too.
@@ -113,7 +113,7 @@ def strong_wolfe(
         >>> g = problem.gradient(problem.start)
         >>> found = strong_wolfe(problem, problem.start, -g)
         >>> round(found.step, 6), round(found.value, 4), found.n_evaluations
-        (0.000789, 4.1281, 9)
+        (0.001074, 6.3253, 6)
         >>> strong_wolfe(problem, problem.start, g).message
         'the direction leads up: its slope is 5.4e+04'
 
