@@ -104,7 +104,7 @@ def spaces_of(batch_size: int) -> dict[str, Space]:
         "Adam": Space(Adam, learning_rate=rates, beta_2=[0.95, 0.999]),
         "Shampoo": Space(Shampoo, learning_rate=rates, epsilon=[1e-8, 1e-4], **shampoo),
         "SOAP": Space(SOAP, learning_rate=rates, beta_2=[0.9, 0.99]),
-        "K-FAC": Space(KFAC, damping=[0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0], learning_rate=[0.7, 1.0]),
+        "K-FAC": Space(KFAC, damping=[0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], learning_rate=[0.7, 1.0]),
     }
 
 
