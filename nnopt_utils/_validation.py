@@ -43,7 +43,8 @@ def check_choice(name: str, value: Any, options: Iterable[str]) -> str:
     options = list(options)
     if isinstance(value, str) and value in options:
         return value
-    near = difflib.get_close_matches(str(value).lower(), options, n=3, cutoff=0.5)
+    written = {option.lower(): option for option in options}
+    near = [written[word] for word in difflib.get_close_matches(str(value).lower(), written, n=3, cutoff=0.5)]
     hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
     raise ValueError(f"{name}: got {describe(value)}; expected one of {', '.join(map(repr, options))}{hint}")
 

@@ -99,8 +99,8 @@ def test_what_is_in_it(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         assert hashlib.sha256(archive.read(f"{SHIPPED}/data/mnist.npz")).hexdigest() == MNIST_SHA256
-        for folder, pattern in (("notebooks", "*.ipynb"), ("data", "experiments/*.jsonl"), ("data", "README.md")):
-            files = sorted((ROOT / folder).glob(pattern))
+        for pattern in ("notebooks/*.ipynb", "data/experiments/*.jsonl", "data/nist_strd/*", "data/README.md"):
+            files = sorted(ROOT.glob(pattern))
             assert files
             for file in files:
                 assert archive.read(f"{SHIPPED}/{file.relative_to(ROOT).as_posix()}") == file.read_bytes()
@@ -153,15 +153,16 @@ def test_a_network_is_trained_and_progress_is_the_users(environment, elsewhere):
 
 READ = """
 from nnopt_utils.course.ch08_adaptive_learning_rates.measured import defaults
+from nnopt_utils.problems import NIST, nist
 
-print(len(defaults().rows))
+print(len(defaults().rows), sum(nist(name).n_residuals for name in NIST))
 """
 
 
-def test_the_measured_tables_come_along(environment, elsewhere):
+def test_the_tables_come_along(environment, elsewhere):
     done = call(environment, elsewhere, "python", "-c", READ)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == 42
+    assert done.stdout.split() == ["42", "2176"]
 
 
 @pytest.mark.parametrize("command", [["nnopt"], ["python", "-m", "nnopt_utils"]])

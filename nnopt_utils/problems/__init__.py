@@ -1,11 +1,19 @@
 """Functions to minimise, with value, gradient, Hessian, minimum and start: what optimizers are tried on.
 
+``quadratic``           a bowl with given curvatures, in any dimension
+``surfaces``            test functions of two parameters, each hard in its own way
+``regression``          logistic and softmax regression on data: convex, of any size
+``nist``                27 nonlinear regressions whose best fit is certified
+``objectives``          an objective of two functions, or of a network and data
+======================  ==========================================================================
+=======
 =========================  ==========================================================================
 ``quadratic``              a bowl with given curvatures, in any dimension
 ``surfaces``               test functions of two parameters, each hard in its own way
 ``regression``             logistic and softmax regression on data: convex, of any size
 ``least_squares``          sums of squares: residuals, their Jacobian, and what these say of the Hessian
 ``more_garbow_hillstrom``  the 35 test problems of Moré, Garbow and Hillstrom (1981)
+``nist``                   27 nonlinear regressions whose best fit is certified
 ``objectives``             an objective of two functions, or of a network and data
 =========================  ==========================================================================
 
@@ -54,6 +62,7 @@ from nnopt_utils.problems.more_garbow_hillstrom import (
     Watson,
     Wood,
 )
+from nnopt_utils.problems.nist import NIST, NistProblem, nist
 from nnopt_utils.problems.objectives import FunctionObjective, NetworkObjective
 from nnopt_utils.problems.quadratic import Quadratic
 from nnopt_utils.problems.regression import LogisticRegression, SoftmaxRegression
@@ -61,6 +70,7 @@ from nnopt_utils.problems.surfaces import Beale, Himmelblau, Plateau, Ravine, Ro
 
 __all__ = [
     "MORE_GARBOW_HILLSTROM",
+    "NIST",
     "PROBLEMS",
     "Bard",
     "Beale",
@@ -92,6 +102,7 @@ __all__ = [
     "LogisticRegression",
     "Meyer",
     "NetworkObjective",
+    "NistProblem",
     "Objective",
     "Osborne1",
     "Osborne2",
@@ -112,6 +123,7 @@ __all__ = [
     "Watson",
     "Wood",
     "get_problem",
+    "nist",
 ]
 
 #: The two-dimensional test functions with their default parameters, by name. A problem never changes, so it is shared.

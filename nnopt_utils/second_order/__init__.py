@@ -11,11 +11,14 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 ``trust_region``          a ball in which the quadratic model is trusted (Steihaug–CG)
 ``conjugate_gradients``   linear conjugate gradients
 ``newton_cg``             Newton steps by conjugate gradients and a line search
-``strong_wolfe``          the line search that looks at slopes, too
-``bfgs``                  the inverse of the Hessian, learned from the gradients of all steps
-``lbfgs``                 the same from the last few steps, without a matrix
-``nonlinear_cg``          conjugate gradients for what is no quadratic
 ``hessian_free``          Hessian-free: damped Gauss–Newton steps by conjugate gradients
+``strong_wolfe``          the line search of quasi-Newton methods
+``bfgs``                  BFGS: a matrix learnt from gradients
+``lbfgs``                 L-BFGS: its product from the last pairs, in two loops
+``nonlinear_cg``          nonlinear conjugate gradients
+``residual_run``          what the methods for least squares share
+``gauss_newton``          Gauss–Newton
+``levenberg_marquardt``   Levenberg–Marquardt
 ``hutchinson``            diagonal and trace from random signs
 ``lanczos``               eigenvalues and the density of the spectrum from products
 ``own_labels``            what a network would say to labels that it drew itself
@@ -33,6 +36,7 @@ Full-batch methods share one signature, ``method(problem, start=None, *, toleran
 from nnopt_utils.second_order.bfgs import bfgs, bfgs_update
 from nnopt_utils.second_order.conjugate_gradients import LinearResult, conjugate_gradients
 from nnopt_utils.second_order.fisher import fisher_matrix, per_sample_gradients
+from nnopt_utils.second_order.gauss_newton import gauss_newton
 from nnopt_utils.second_order.hessian_free import hessian_free
 from nnopt_utils.second_order.hutchinson import DiagonalEstimate, TraceEstimate, hutchinson_diagonal, hutchinson_trace
 from nnopt_utils.second_order.kfac import KFAC
@@ -45,13 +49,13 @@ from nnopt_utils.second_order.lanczos import (
     spectral_density,
 )
 from nnopt_utils.second_order.lbfgs import lbfgs, two_loop
+from nnopt_utils.second_order.levenberg_marquardt import levenberg_marquardt
 from nnopt_utils.second_order.matrix_roots import inverse_root, newton_inverse_root
 from nnopt_utils.second_order.natural_gradient import NaturalGradient
 from nnopt_utils.second_order.newton import newton
 from nnopt_utils.second_order.newton_cg import newton_cg
 from nnopt_utils.second_order.nonlinear_cg import nonlinear_cg
 from nnopt_utils.second_order.observing import ObservingOptimizer
-from nnopt_utils.second_order.own_labels import check_has_labels, expected_signals, sampled_signals
 from nnopt_utils.second_order.result import Result
 from nnopt_utils.second_order.shampoo import Shampoo
 from nnopt_utils.second_order.soap import SOAP
@@ -75,23 +79,22 @@ __all__ = [
     "TrustRegionStep",
     "bfgs",
     "bfgs_update",
-    "check_has_labels",
     "conjugate_gradients",
-    "expected_signals",
     "extreme_eigenvalues",
     "fisher_matrix",
+    "gauss_newton",
     "hessian_free",
     "hutchinson_diagonal",
     "hutchinson_trace",
     "inverse_root",
     "lanczos",
     "lbfgs",
+    "levenberg_marquardt",
     "newton",
     "newton_cg",
     "newton_inverse_root",
     "nonlinear_cg",
     "per_sample_gradients",
-    "sampled_signals",
     "spectral_density",
     "steihaug",
     "strong_wolfe",

@@ -18,6 +18,7 @@ from nnopt_utils import (
     problems,
     r_operator,
     schedules,
+    second_order,
 )
 from nnopt_utils.activations import ACTIVATIONS
 from nnopt_utils.optimizers import muon
@@ -44,7 +45,8 @@ def owners() -> list:
         for value in vars(module).values():
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
-    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT]
+    fits = [second_order.gauss_newton, second_order.levenberg_marquardt]
+    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT, *fits]
 
 
 OWNERS = owners()

@@ -98,7 +98,7 @@ def spectra(densities: Mapping[str, Any]) -> Figure:
     """The density of a Hessian's eigenvalues, one panel a network."""
     figure, axes = new_figure(columns=len(densities), width=9.0, height=3.6, sharey=True)
     for ax, (label, spectrum) in zip(axes, densities.items(), strict=True):
-        ax.semilogy(spectrum.grid, np.maximum(spectrum.density, 1e-9), color=COLOURS["blue"])
+        ax.semilogy(spectrum.at, np.maximum(spectrum.density, 1e-9), color=COLOURS["blue"])
         ax.set(title=label, xlabel="curvature", ylim=(1e-6, None))
     axes[0].set_ylabel("density")
     return figure

@@ -25,7 +25,7 @@ from nnopt_utils.experiments.tasks import Task
 from nnopt_utils.history import History
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, Adam, Optimizer
-from nnopt_utils.second_order import SOAP, Shampoo
+from nnopt_utils.second_order import KFAC, SOAP, Shampoo
 from nnopt_utils.training import DivergenceError, Step, fit
 
 FOLDER = data_folder() / "experiments"
@@ -34,8 +34,11 @@ SEEDS = (0, 1)
 FRESH = tuple(range(100, 110))
 
 #: Batch size → after how many steps each the validation images are looked at, and how many looks a run has.
-LOOKS = {128: (10, 150), 512: (5, 120), 2048: (2, 150), 4096: (1, 250)}
+LOOKS = {128: (10, 120), 512: (5, 100), 2048: (2, 120), 4096: (1, 200)}
 BATCHES = tuple(LOOKS)
+
+#: Batch size → the lowest of the eight rates, each twice the one before; for SGD ten times as large.
+LOWEST = {128: 0.0005, 512: 0.001, 2048: 0.002, 4096: 0.003}
 
 
 def until_target(
@@ -93,14 +96,15 @@ def task_of(batch_size: int, data: Any = None) -> Task:
 
 
 def spaces_of(batch_size: int) -> dict[str, Space]:
-    """Sixteen settings for each method: what its users tune, over the same grid at every batch size."""
-    rates = [0.00125 * 2**k for k in range(8)]
-    shampoo = {"grafting": "rmsprop", "beta_2": 0.95, "momentum": 0.9, "update_every": 20}
+    """Sixteen settings for each method: what its users tune."""
+    rates = [LOWEST[batch_size] * 2**k for k in range(8)]
+    shampoo: dict[str, Any] = {"grafting": "rmsprop", "beta_2": 0.95, "momentum": 0.9, "update_every": 20}
     return {
-        "SGD, momentum": Space(SGD, learning_rate=[4 * r for r in rates], momentum=[0.9, 0.95], nesterov=True),
+        "SGD, momentum": Space(SGD, learning_rate=[10 * rate for rate in rates], momentum=[0.9, 0.95], nesterov=True),
         "Adam": Space(Adam, learning_rate=rates, beta_2=[0.95, 0.999]),
         "Shampoo": Space(Shampoo, learning_rate=rates, epsilon=[1e-8, 1e-4], **shampoo),
         "SOAP": Space(SOAP, learning_rate=rates, beta_2=[0.9, 0.99]),
+        "K-FAC": Space(KFAC, damping=[0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], learning_rate=[0.7, 1.0]),
     }
 
 

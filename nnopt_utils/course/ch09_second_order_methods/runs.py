@@ -12,7 +12,7 @@ from nnopt_utils.datasets import Dataset
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import Adam
 from nnopt_utils.problems import NIST, nist
-from nnopt_utils.second_order import SpectralDensity, gauss_newton, levenberg_marquardt, spectral_density
+from nnopt_utils.second_order import Result, SpectralDensity, gauss_newton, levenberg_marquardt, spectral_density
 from nnopt_utils.training import fit
 
 
@@ -89,7 +89,10 @@ def digits_of(value: float, certified: float) -> float:
 
 def nist_fits() -> dict[str, dict[Fit, float]]:
     """Correct digits of the residual sum for the 27 problems from both starts."""
-    methods = {"Gauss–Newton": gauss_newton, "Levenberg–Marquardt": levenberg_marquardt}
+    methods: dict[str, Callable[..., Result]] = {
+        "Gauss–Newton": gauss_newton,
+        "Levenberg–Marquardt": levenberg_marquardt,
+    }
     found: dict[str, dict[Fit, float]] = {name: {} for name in methods}
     for name, method in methods.items():
         for problem_name in NIST:

@@ -19,6 +19,7 @@ from nnopt_utils import (
     networks,
     problems,
     schedules,
+    second_order,
 )
 from nnopt_utils.optimizers import muon
 from nnopt_utils.schedules.shapes import SHAPES
@@ -26,7 +27,13 @@ from nnopt_utils.second_order import matrix_roots
 from tools.formulas.claims import Subject
 from tools.formulas.subjects.descent import difference_of_values, quadratic
 from tools.formulas.subjects.least_squares import OWNERS as MORE_GARBOW_HILLSTROM
-from tools.formulas.subjects.least_squares import least_squares, sum_of_squares
+from tools.formulas.subjects.least_squares import (
+    gauss_newton,
+    least_squares,
+    levenberg_marquardt,
+    nist_problem,
+    sum_of_squares,
+)
 from tools.formulas.subjects.natural_gradient import NATURAL_GRADIENT
 from tools.formulas.subjects.networks import backpropagation as layers_backward
 from tools.formulas.subjects.networks import forward
@@ -380,6 +387,9 @@ def surface(owner: Any, generator: np.random.Generator) -> dict[str, Any]:
 
 DOCUMENTED[problems.LeastSquares] = Subject("LeastSquares", sum_of_squares)
 documents(*MORE_GARBOW_HILLSTROM)(least_squares)
+DOCUMENTED[problems.NistProblem] = Subject("NistProblem", nist_problem)
+DOCUMENTED[second_order.gauss_newton] = Subject("gauss_newton", gauss_newton)
+DOCUMENTED[second_order.levenberg_marquardt] = Subject("levenberg_marquardt", levenberg_marquardt)
 
 
 def regression_data(generator: np.random.Generator) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils import problems
+from nnopt_utils import problems, second_order
+from nnopt_utils.second_order.levenberg_marquardt import damped_step
+from nnopt_utils.second_order.residual_run import Linearized
 
 Names = dict[str, Any]
 
@@ -101,3 +103,36 @@ def sum_of_squares(generator: np.random.Generator) -> Names:
     names: Names = {"theta": theta, "J": problem.value, "nabla J": problem.gradient(theta), "m": 3}
     names |= {"r": problem.residuals(theta), "R": problem.jacobian(theta), "nabla^2 J": problem.hessian(theta)}
     return {**names, "nabla^2 r": numbered(turned.transpose(1, 0, 2))}
+
+
+def nist_problem(generator: np.random.Generator) -> Names:
+    """A curve with two parameters."""
+    problem = problems.nist("Misra1a")
+    theta = problem.start * generator.uniform(0.7, 1.3, size=2)
+
+    def curve(x: float, theta: np.ndarray) -> float:
+        return float(problem.predict(theta, [x])[0])
+
+    return {"f": curve, "x": problem.x, "y": problem.y, "theta": theta, "r": problem.residuals(theta)}
+
+
+def gauss_newton(generator: np.random.Generator) -> Names:
+    """The first step."""
+    problem, theta = problems.Beale(), generator.normal(size=2)
+    after = second_order.gauss_newton(problem, theta, max_iterations=1).trajectory.points[1]
+    names: Names = {"theta_t": theta, "theta_t+1": after, "p": after - theta}
+    return {**names, "r": problem.residuals(theta), "R": problem.jacobian(theta)}
+
+
+def levenberg_marquardt(generator: np.random.Generator) -> Names:
+    """The first step, three tenths as long as Gauss–Newton's; its λ follows from the step."""
+    problem, theta = problems.Bard(), problems.Bard().start * generator.uniform(0.8, 1.2, size=3)
+    model = Linearized(problem.residuals(theta), problem.jacobian(theta))
+    D, J = np.diag(model.lengths), problem.value
+    delta = 0.3 * float(np.linalg.norm(D @ model.gauss_newton_step))
+    p, _, promised = damped_step(model, model.lengths, delta)
+    radius = delta / float(np.linalg.norm(D @ theta))
+    after = second_order.levenberg_marquardt(problem, theta, max_iterations=1, radius=radius).trajectory.points[1]
+    damping = -float(p @ model.R.T @ (model.r + model.R @ p)) / float(p @ D**2 @ p)
+    names: Names = {"theta_t": theta, "theta_t+1": after, "p": p, "r": model.r, "R": model.R, "D": D, "Delta": delta}
+    return {**names, "lambda": damping, "J": J, "rho": (J(theta) - J(theta + p)) / promised}
