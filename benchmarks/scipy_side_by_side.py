@@ -78,6 +78,7 @@ def minimizer(method: str, curvature: str = "", **options: Any) -> Solve:
 
 
 def levenberg_marquardt(problem: Any) -> tuple[int, bool]:
+    """MINPACK's, to the last digits: its own tests say little of the gradient."""
     found = least_squares(
         problem.residuals, problem.start, problem.jacobian, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15
     )

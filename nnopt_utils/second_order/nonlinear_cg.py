@@ -89,8 +89,8 @@ def nonlinear_cg(
     On a quadratic with exact line searches all five are the linear conjugate gradient method, which ends after d
     steps. Elsewhere they differ where a step is bad, short and nearly orthogonal to −g: then g hardly changes, PR, HS
     and HZ are nearly 0 and start anew, FR and DY are nearly 1 and go on in a bad direction. For these two there is a
-    restart, β = 0, where two gradients in a row are far from orthogonal, |g_{t+1}ᵀ g_t| > 0.2 ‖g_{t+1}‖²; for all five
-    where d does not lead down enough, gᵀd > −0.01 ‖g‖².
+    restart, β = 0, where two gradients in a row are far from orthogonal, their product beyond ± 0.2 ‖g_{t+1}‖²; for
+    all five there is one where d does not lead down enough, gᵀd > −0.01 ‖g‖².
 
     The first α tried is the one with which a quadratic would fall by as much as J did in the last step.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnopt_utils._validation import describe
-from nnopt_utils.second_order.run import Run
+from nnopt_utils.second_order.run import Run, is_finite
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -87,7 +87,7 @@ class ResidualRun(Run):
     def residuals_at(self, x: np.ndarray) -> np.ndarray:
         """r there; it may hold what is not finite, as where x is not."""
         self.n_evaluations += 1
-        if not np.isfinite(x).all():
+        if not is_finite(x):
             return np.full_like(self.model.r, np.nan)
         r = np.asarray(self.problem.residuals(x), dtype=np.float64)
         if r.ndim != 1 or not r.size:

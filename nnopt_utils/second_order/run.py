@@ -26,6 +26,11 @@ def needs_products(problem: Any) -> tuple[str, str, str]:
     return "value", "gradient", (found or ["hessian_vector_product"])[0]
 
 
+def is_finite(vector: np.ndarray) -> bool:
+    """Whether all entries are. One product finds what is not, and where only the product overflows a look does."""
+    return math.isfinite(vector.dot(vector)) or bool(np.isfinite(vector).all())
+
+
 class Run:
     """One minimisation under way: where it is, what it has cost, whether it goes on.
 
@@ -171,7 +176,7 @@ class Run:
         elif gradient is None:
             gradient = self.gradient_at(x)
         assert gradient is not None
-        if not (np.isfinite(x).all() and math.isfinite(value) and np.isfinite(gradient).all()):
+        if not (is_finite(x) and math.isfinite(value) and is_finite(gradient)):
             self.stop("J or its gradient is not finite at the next point")
             return False
         self.x, self.value, self.gradient = x, value, gradient
@@ -192,7 +197,7 @@ class Run:
         self.converged, self.message = False, ""
 
     def _record(self) -> None:
-        norm = float(np.linalg.norm(self.gradient))
+        norm = math.sqrt(self.gradient.dot(self.gradient))
         self._points.append(self.x.copy())
         self._values.append(self.value)
         self._norms.append(norm)
