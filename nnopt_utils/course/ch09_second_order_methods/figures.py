@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nnopt_utils.course.ch09_second_order_methods.evidence import STUDENT_10
 from nnopt_utils.history import Trajectory
 from nnopt_utils.optimizers import GradientDescent
 from nnopt_utils.plotting import COLOURS, new_figure, plot_trajectories
@@ -40,7 +40,7 @@ def models_along_the_gradient(problem: Any, theta: np.ndarray) -> Figure:
     value, g, H = problem.value(theta), problem.gradient(theta), problem.hessian(theta)
     down = -g / np.linalg.norm(g)
     slope, curvature = float(g @ down), float(down @ H @ down)
-    length = np.linspace(0, 2.2 * -slope / curvature, 200)
+    length = np.linspace(0, 1.8 * -slope / curvature, 200)
     models = {
         "J": np.array([problem.value(theta + s * down) for s in length]),
         "tangent": value + slope * length,
@@ -51,7 +51,7 @@ def models_along_the_gradient(problem: Any, theta: np.ndarray) -> Figure:
         ax.plot(length, values, color=colour, linestyle=linestyle, label=label)
     lowest = -slope / curvature
     ax.plot([lowest], [value + slope * lowest / 2], "o", color="black", label="lowest point of the parabola")
-    ax.set(xlabel="distance along the steepest descent", ylabel="J", ylim=(min(0, models["parabola"].min()) - 5, None))
+    ax.set(xlabel="distance along the steepest descent", ylabel="J", ylim=(-0.8 * value, 1.8 * value))
     ax.legend()
     return figure
 
@@ -99,19 +99,27 @@ def spectra(densities: Mapping[str, Any]) -> Figure:
     figure, axes = new_figure(columns=len(densities), width=9.0, height=3.6, sharey=True)
     for ax, (label, spectrum) in zip(axes, densities.items(), strict=True):
         ax.semilogy(spectrum.at, np.maximum(spectrum.density, 1e-9), color=COLOURS["blue"])
-        ax.set(title=label, xlabel="curvature", ylim=(1e-6, None))
+        ax.set(title=label, xlabel="curvature", ylim=(1e-6, 100))
     axes[0].set_ylabel("density")
     return figure
 
 
-def steps_by_batch(steps: Mapping[str, Mapping[int, Sequence[float]]], ax: Axes, ylabel: str) -> None:
-    """Mean and 95 % interval over the seeds against the batch size, a line a method."""
-    for index, (label, by_batch) in enumerate(steps.items()):
-        colour, linestyle, marker = look(index)
-        sizes = list(by_batch)
-        means = np.array([np.mean(by_batch[size]) for size in sizes])
-        halves = np.array([2.262 * np.std(by_batch[size], ddof=1) / np.sqrt(len(by_batch[size])) for size in sizes])
-        ax.errorbar(sizes, means, halves, color=colour, linestyle=linestyle, marker=marker, capsize=3, label=label)
-    ax.set(xscale="log", yscale="log", xlabel="batch size", ylabel=ylabel)
-    ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
-    ax.minorticks_off()
+Costs = Mapping[str, Mapping[int, np.ndarray]]
+
+
+def race(steps: Costs, seconds: Costs) -> Figure:
+    """Steps and seconds to the target against the batch size, a line a method: means and 95 % intervals."""
+    figure, (left, right) = new_figure(columns=2, width=9.0, height=4.2)
+    for ax, costs, ylabel in ((left, steps, "steps"), (right, seconds, "seconds of training")):
+        for index, (label, by_batch) in enumerate(costs.items()):
+            colour, linestyle, marker = look(index)
+            sizes = list(by_batch)
+            means = [float(by_batch[size].mean()) for size in sizes]
+            halves = [STUDENT_10 * float(by_batch[size].std(ddof=1)) / np.sqrt(by_batch[size].size) for size in sizes]
+            style = {"color": colour, "linestyle": linestyle, "marker": marker, "label": label}
+            ax.errorbar(sizes, means, halves, capsize=3, **style)
+        ax.set(xscale="log", yscale="log", xlabel="batch size", ylabel=f"{ylabel} to 97 %")
+        ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        ax.tick_params(axis="x", which="minor", bottom=False)
+    left.legend(fontsize=8)
+    return figure

@@ -11,7 +11,7 @@ It may be stopped and started again: what is in the tables is not run again.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,17 @@ def seconds_to_target(results: Results, label: str, setting: Setting) -> np.ndar
     return np.array(
         [row["curves"]["seconds"][int(k) - 1] if np.isfinite(k) else np.inf for row, k in zip(rows, looks, strict=True)]
     )
+
+
+def by_method(
+    races: Mapping[int, Results], cost: Callable[[Results, str, Setting], np.ndarray]
+) -> dict[str, dict[int, np.ndarray]]:
+    """Label → batch size → the cost of each seed, of races with one setting a label."""
+    labels = next(iter(races.values())).labels
+    return {
+        label: {size: cost(results, label, results.spaces[label].settings[0]) for size, results in races.items()}
+        for label in labels
+    }
 
 
 def _first_look(accuracies: Sequence[float | None]) -> float:

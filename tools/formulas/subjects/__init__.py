@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tools.formulas.subjects import descent, losses, networks, noise, rules
+from tools.formulas.subjects import curvature, descent, losses, networks, noise, rules
 from tools.formulas.subjects.letters import letters
 from tools.formulas.subjects.register import SUBJECTS, get_subject, subject
 
-__all__ = ["SUBJECTS", "descent", "get_subject", "letters", "losses", "networks", "noise", "rules", "subject"]
+MODULES = (curvature, descent, losses, networks, noise, rules)
+
+__all__ = ["MODULES", "SUBJECTS", "get_subject", "letters", "subject"]
