@@ -154,11 +154,11 @@ def _gamma_of_newest(q, gamma, pairs):
 
 def _matrix_updated(gradient, pairs, gamma):
     identity = np.eye(len(gradient))
-    B = gamma * identity
+    M = gamma * identity
     for s, y in pairs:
         left = identity - np.outer(s, y) / (y @ s)
-        B = left @ B @ left.T + np.outer(s, s) / (y @ s)
-    return B @ gradient
+        M = left @ M @ left.T + np.outer(s, s) / (y @ s)
+    return M @ gradient
 
 
 # -- 09.gauss_newton_step --------------------------------------------------------------------------------------------
@@ -445,7 +445,7 @@ EXERCISES = [
     Exercise(
         name="09.two_loops",
         task=(
-            "Write two_loops(gradient, pairs, gamma): return B g, where B is γ I after BFGS's update for each pair "
+            "Write two_loops(gradient, pairs, gamma): return M g, where M is γ I after BFGS's update for each pair "
             "(s, y) of the list, oldest first, without a d × d matrix."
         ),
         reference=two_loops,
@@ -453,15 +453,15 @@ EXERCISES = [
         call=_loops_without_matrix,
         mistakes=[
             Mistake(
-                "That is B g indeed, but it was made with the matrix. Unroll the product: the factors that stand at "
-                "the right of B act on g one after the other.",
+                "That is M g indeed, but it was made with the matrix. Unroll the product: the factors that stand at "
+                "the right of M act on g one after the other.",
                 _matrix_updated,
             ),
             Mistake(
-                "That is the step, −B g. Asked is the product itself, with the sign of g.", _loops(end=lambda q, c: -q)
+                "That is the step, −M g. Asked is the product itself, with the sign of g.", _loops(end=lambda q, c: -q)
             ),
             Mistake(
-                "The pairs are in the wrong order: the newest update stands outermost in B, so g meets it first. The "
+                "The pairs are in the wrong order: the newest update stands outermost in M, so g meets it first. The "
                 "first loop runs backwards through the list.",
                 _loops(order=list),
             ),
@@ -475,11 +475,11 @@ EXERCISES = [
                 _loops(way_back=lambda order, shares: zip(order[::-1], shares, strict=True)),
             ),
             Mistake(
-                "γ is not used, as if the start were B = I. With no pairs the result must be γ g.",
+                "γ is not used, as if the start were M = I. With no pairs the result must be γ g.",
                 _loops(scale=lambda q, gamma, pairs: q),
             ),
             Mistake(
-                "You divided by γ. It is the start of B, which stands for the inverse of H already.",
+                "You divided by γ. It is the start of M, which stands for the inverse of H already.",
                 _loops(scale=lambda q, gamma, pairs: q / gamma),
             ),
             Mistake(
@@ -527,7 +527,7 @@ EXERCISES = [
                 _loops(add=lambda s, y, q, share: q - (y @ q) / (y @ s) * s),
             ),
             Mistake(
-                "ρ is 1/(yᵀs). You divided by yᵀy: then B y = s does not hold.",
+                "ρ is 1/(yᵀs). You divided by yᵀy: then M y = s does not hold.",
                 _loops(
                     share=lambda s, y, q, g: (s @ q) / (y @ y),
                     add=lambda s, y, q, share: q + (share - (y @ q) / (y @ y)) * s,
@@ -539,7 +539,7 @@ EXERCISES = [
             ),
         ],
         hint="With one pair, the vector y in the place of g must give s: check that first.",
-        explanation="Once all yᵀs are known that takes 8md operations and no memory for B, which has d² numbers.",
+        explanation="Once all yᵀs are known that takes 8md operations and no memory for M, which has d² numbers.",
     ),
     Exercise(
         name="09.gauss_newton_step",
