@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from nnopt_utils.course.ch09_second_order_methods import figures, measured, runs
+from nnopt_utils.course.ch09_second_order_methods import figures, measured, race, runs
 from nnopt_utils.course.ch09_second_order_methods.evidence import paired_ratio
 from nnopt_utils.datasets import gaussian_blobs
 from nnopt_utils.experiments import Results, Task
@@ -83,15 +83,15 @@ def blobs() -> tuple[np.ndarray, ...]:
 class TestRace:
     def run(self, rate: float, looks: int = 40) -> Any:
         network = MLP([2, 8, 3], seed=0)
-        return measured.until_target(network, SGD(rate), blobs(), epochs=looks, batch_size=128, seed=0, progress=False)
+        return race.until_target(network, SGD(rate), blobs(), epochs=looks, batch_size=128, seed=0, progress=False)
 
     @pytest.fixture(autouse=True)
     def _short(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(measured.LOOKS, 128, (3, 40))
+        monkeypatch.setitem(race.LOOKS, 128, (3, 40))
 
     def test_ends_at_the_target(self) -> None:
         record = self.run(0.5)
-        assert record.val_accuracy[-1] >= measured.TARGET > max(record.val_accuracy[:-1], default=0)
+        assert record.val_accuracy[-1] >= race.TARGET > max(record.val_accuracy[:-1], default=0)
         assert len(record.step_losses) == 3 * len(record.val_accuracy) and not record.interrupted
         assert len(record.seconds) == len(record.val_accuracy) and min(record.seconds) > 0
 
@@ -114,7 +114,7 @@ class TestRace:
         ("accuracies", "look"), [([0.5, 0.97, 0.99], 2), ([0.98], 1), ([0.5, None], np.inf), ([], np.inf)]
     )
     def test_first_look(self, accuracies: list, look: float) -> None:
-        assert measured._first_look(accuracies) == look
+        assert race.first_look(accuracies) == look
 
 
 class TestRatio:

@@ -10,82 +10,29 @@ It may be stopped and started again: what is in the tables is not run again.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from nnopt_utils._folders import data_folder
+from nnopt_utils.course.ch09_second_order_methods.race import LOOKS, first_look, until_target
 from nnopt_utils.datasets import load_mnist
 from nnopt_utils.experiments.results import Results
 from nnopt_utils.experiments.searching import search
 from nnopt_utils.experiments.spaces import Setting, Space
 from nnopt_utils.experiments.tasks import Task
-from nnopt_utils.history import History
-from nnopt_utils.networks import MLP
-from nnopt_utils.optimizers import SGD, Adam, Optimizer
+from nnopt_utils.optimizers import SGD, Adam
 from nnopt_utils.second_order import KFAC, SOAP, Shampoo
-from nnopt_utils.training import DivergenceError, Step, fit
 
 FOLDER = data_folder() / "experiments"
-TARGET = 0.97  # of the validation images
 SEEDS = (0, 1)
 FRESH = tuple(range(100, 110))
 
-#: Batch size → after how many steps each the validation images are looked at, and how many looks a run has.
-LOOKS = {128: (10, 120), 512: (5, 100), 2048: (2, 120), 4096: (1, 200)}
 BATCHES = tuple(LOOKS)
 
 #: Batch size → the lowest of the eight rates, each twice the one before; for SGD ten times as large.
 LOWEST = {128: 0.0005, 512: 0.001, 2048: 0.002, 4096: 0.003}
-
-
-def until_target(
-    network: MLP,
-    optimizer: Optimizer,
-    arrays: Sequence[np.ndarray],
-    *,
-    epochs: int,
-    batch_size: int,
-    seed: int,
-    progress: bool,
-) -> History:
-    """Train as ``fit`` does, but look at the validation images every few steps, and end at the target.
-
-    The history has an entry a look, where that of ``fit`` has one an epoch: ``epochs`` is the number of looks. Its
-    seconds are those of training alone.
-    """
-    x, y, x_val, y_val = arrays
-    every = LOOKS[batch_size][0]
-    record = History(seed=seed, batch_size=batch_size, n_samples=len(x))
-    losses: list[float] = []
-    spent, begun = 0.0, time.perf_counter()
-
-    def look(step: Step) -> bool:
-        nonlocal spent, begun
-        spent += time.perf_counter() - begun
-        losses.append(step.loss)
-        if step.t % every == 0:
-            at = optimizer.evaluation_parameters(network.parameters)
-            loss, accuracy = network.evaluate(x_val, y_val, parameters=at)
-            record.train_loss.append(float(np.mean(losses[-every:])))
-            record.val_loss.append(loss)
-            record.val_accuracy.append(accuracy)
-            record.seconds.append(spent - sum(record.seconds))
-            if accuracy >= TARGET or len(record.val_accuracy) == epochs:
-                return True
-        begun = time.perf_counter()
-        return False
-
-    try:
-        fit(network, optimizer, (x, y), 1000, batch_size, seed, callback=look, progress=progress)
-    except DivergenceError as error:
-        raise DivergenceError(str(error), record) from None
-    finally:
-        record.step_losses = losses
-    record.interrupted = len(record.val_accuracy) < epochs and record.val_accuracy[-1:] < [TARGET]
-    return record
 
 
 def task_of(batch_size: int, patience: int = 1) -> Task:
@@ -117,13 +64,13 @@ def steps_to_target(results: Results, label: str, setting: Setting) -> np.ndarra
     """Steps until the target, seed by seed; ∞ where it is not reached within the looks."""
     every = LOOKS[results.task.batch_size][0]
     rows = [r for r in results.rows if r["label"] == label and r["setting"] == setting.identity]
-    return np.array([every * _first_look(row["curves"]["val_accuracy"]) for row in rows])
+    return np.array([every * first_look(row["curves"]["val_accuracy"]) for row in rows])
 
 
 def seconds_to_target(results: Results, label: str, setting: Setting) -> np.ndarray:
     """Seconds of training until the target, seed by seed."""
     rows = [r for r in results.rows if r["label"] == label and r["setting"] == setting.identity]
-    looks = [_first_look(row["curves"]["val_accuracy"]) for row in rows]
+    looks = [first_look(row["curves"]["val_accuracy"]) for row in rows]
     return np.array(
         [row["curves"]["seconds"][int(k) - 1] if np.isfinite(k) else np.inf for row, k in zip(rows, looks, strict=True)]
     )
@@ -138,11 +85,6 @@ def by_method(
         label: {size: cost(results, label, results.spaces[label].settings[0]) for size, results in races.items()}
         for label in labels
     }
-
-
-def _first_look(accuracies: Sequence[float | None]) -> float:
-    hits = [k for k, accuracy in enumerate(accuracies, start=1) if accuracy is not None and accuracy >= TARGET]
-    return hits[0] if hits else np.inf
 
 
 def best(results: Results, label: str) -> Setting:
