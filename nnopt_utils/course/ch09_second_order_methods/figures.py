@@ -99,7 +99,7 @@ def spectra(densities: Mapping[str, Any]) -> Figure:
     figure, axes = new_figure(columns=len(densities), width=9.0, height=3.6, sharey=True)
     for ax, (label, spectrum) in zip(axes, densities.items(), strict=True):
         ax.semilogy(spectrum.at, np.maximum(spectrum.density, 1e-9), color=COLOURS["blue"])
-        ax.set(title=label, xlabel="curvature", ylim=(1e-6, 100))
+        ax.set(title=label, xlabel="curvature", ylim=(1e-8, 100))
     axes[0].set_ylabel("density")
     return figure
 

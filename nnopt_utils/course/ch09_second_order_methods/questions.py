@@ -85,7 +85,7 @@ QUESTIONS = [
     ),
     Question(
         name="09.5",
-        text="The damped step divides the gradient along each eigenvector by |λᵢ| + λ. Which methods is it close to "
+        text="The damped step divides the gradient along each eigenvector by |νᵢ| + λ. Which methods is it close to "
         "for a very small and for a very large λ?",
         options={
             "a": (
@@ -94,7 +94,7 @@ QUESTIONS = [
             ),
             "b": (
                 "Newton's with the signs respected; then gradient descent with the rate 1/λ",
-                "A small λ leaves |λᵢ|. Beside a large one the curvatures vanish, and all directions are divided by λ.",
+                "A small λ leaves |νᵢ|. Beside a large one the curvatures vanish, and all directions are divided by λ.",
             ),
             "c": (
                 "Newton's with the signs respected; then sign descent: all directions get one length",

@@ -17,7 +17,7 @@ from nnopt_utils.training import fit
 
 
 class Reparametrised:
-    """The same problem in other coordinates φ, with θ = A φ.
+    """The same problem in other coordinates φ, with θ = T φ.
 
     >>> from nnopt_utils.problems import Quadratic
     >>> doubled = Reparametrised(Quadratic([1.0, 3.0]), 2 * np.eye(2))
@@ -30,16 +30,16 @@ class Reparametrised:
         self.start = np.linalg.solve(self.matrix, problem.start)
 
     def value(self, phi: np.ndarray) -> float:
-        """J(A φ)."""
+        """J(T φ)."""
         return float(self.problem.value(self.matrix @ phi))
 
     def gradient(self, phi: np.ndarray) -> np.ndarray:
-        """Aᵀ g."""
+        """Tᵀ g."""
         gradient: np.ndarray = self.matrix.T @ self.problem.gradient(self.matrix @ phi)
         return gradient
 
     def hessian(self, phi: np.ndarray) -> np.ndarray:
-        """Aᵀ H A."""
+        """Tᵀ H T."""
         hessian: np.ndarray = self.matrix.T @ self.problem.hessian(self.matrix @ phi) @ self.matrix
         return hessian
 
@@ -58,6 +58,29 @@ def seconds_of_products(network: MLP, x: np.ndarray, y: np.ndarray, v: np.ndarra
             call()
             seconds[name].append(time.perf_counter() - begun)
     return {name: float(np.median(times)) for name, times in seconds.items()}
+
+
+def errors_of_y(network: MLP, data: Dataset, rate: float, size: int = 128, pairs: int = 20) -> dict[str, np.ndarray]:
+    """How far y from mini-batches is off, in lengths of y on 10,000 images, after a step of gradient descent on these.
+
+    The first gradient of y is that of one batch; the second one that of the same batch, or of another one.
+    """
+    network = network.copy(dtype="float64")
+    start = network.parameters.copy()
+
+    def slope(rows: np.ndarray, point: np.ndarray) -> np.ndarray:
+        return network.loss_and_gradient(data.x_train[rows], data.y_train[rows], point)[1]
+
+    many = np.arange(10_000)
+    slope_of_many = slope(many, start)
+    end = start - rate * slope_of_many
+    y = slope(many, end) - slope_of_many
+    errors: dict[str, list[float]] = {"one batch": [], "two batches": []}
+    for first, other in np.random.default_rng(7).integers(0, len(many), size=(pairs, 2, size)):
+        before = slope(first, start)
+        for name, second in (("one batch", first), ("two batches", other)):
+            errors[name].append(float(np.linalg.norm(slope(second, end) - before - y) / np.linalg.norm(y)))
+    return {name: np.array(found) for name, found in errors.items()}
 
 
 def spectra(data: Dataset, images: int = 2000, steps: int = 40) -> dict[str, SpectralDensity]:
