@@ -86,9 +86,9 @@ class ResidualRun(Run):
 
     def residuals_at(self, x: np.ndarray) -> np.ndarray:
         """r there; it may hold what is not finite, as where x is not."""
-        self.n_evaluations += 1
         if not is_finite(x):
             return np.full_like(self.model.r, np.nan)
+        self.n_evaluations += 1
         r = np.asarray(self.problem.residuals(x), dtype=np.float64)
         if r.ndim != 1 or not r.size:
             raise ValueError(f"problem: got residuals(θ) = {describe(r)}; expected shape (m,)")
