@@ -41,7 +41,8 @@ def hessian_free(
     .. math:: \lambda' = \begin{cases} \frac32 \lambda & \text{if } \rho < \frac14 \\
               \frac23 \lambda & \text{if } \rho > \frac34 \\ \lambda & \text{otherwise} \end{cases}
 
-    Where B + λ I shows a direction of negative curvature, and where no step lowers J, λ grows until that is over.
+    Where B + λ I shows a direction of negative curvature, and where no step lowers J, λ grows until that is over; ten
+    dampings in a row without a step end the run.
 
     Args:
         problem: an objective with ``gauss_newton_vector_product`` or ``hessian_vector_product``, such as

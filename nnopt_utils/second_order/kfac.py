@@ -243,7 +243,7 @@ def _second_moment_with_one(a: np.ndarray) -> np.ndarray:
 
 
 def _fisher_root_times(seen: Observed, directions: list[np.ndarray]) -> np.ndarray:
-    """Return R v for each v, where n F = Rᵀ R: the change of the outputs along v, as the signals of all labels see it."""
+    """Return R v for each v, where n F = Rᵀ R: how the outputs change along v, as the signals of all labels see it."""
     network, outputs = seen.network, seen.activations[-1]
     slopes = slopes_of(seen.pre_activations, network.activation_functions)
     signals = expected_signals(network.loss_function, outputs)

@@ -159,18 +159,16 @@ class Run:
         return value if math.isfinite(value) else math.inf
 
     def gradient_at(self, x: np.ndarray) -> np.ndarray:
-        """∇J there, as float64; it may hold what is not finite."""
-        if not is_finite(x):
-            return np.full_like(x, np.nan)
+        """∇J there, as float64, where J is finite; it may hold what is not."""
         self.n_gradients += 1
         return self._array("gradient(theta)", self.problem.gradient(x), x.shape)
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """J and ∇J there, in one pass where the problem has ``value_and_gradient``."""
-        if not hasattr(self.problem, "value_and_gradient"):
-            return self.value_at(x), self.gradient_at(x)
         if not is_finite(x):
             return math.inf, np.full_like(x, np.nan)
+        if not hasattr(self.problem, "value_and_gradient"):
+            return self.value_at(x), self.gradient_at(x)
         self.n_evaluations += 1
         self.n_gradients += 1
         value, gradient = self.problem.value_and_gradient(x)
@@ -242,7 +240,7 @@ class Run:
         elif gradient is None:
             gradient = self.gradient_at(x)
         assert gradient is not None
-        if not (is_finite(x) and math.isfinite(value) and is_finite(gradient)):
+        if not (math.isfinite(value) and is_finite(gradient)):
             self.stop("J or its gradient is not finite at the next point")
             return False
         self.x, self.value, self.gradient = x, value, gradient

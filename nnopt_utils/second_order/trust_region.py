@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils._validation import check_array, check_integer, check_not_negative, check_positive
+from nnopt_utils._validation import check_array, check_fraction, check_integer, check_positive
 from nnopt_utils.second_order.conjugate_gradients import as_product
 from nnopt_utils.second_order.result import Result
 from nnopt_utils.second_order.run import Run, full_batch, is_finite, needs_products
@@ -56,7 +56,7 @@ def steihaug(
         matrix: A, symmetric, shape (d, d), or the function v ↦ A v; it need not be positive definite.
         gradient: g, shape (d,).
         radius: Δ > 0.
-        tolerance: the share of ‖g‖ to which the model's gradient has to fall inside the ball; default 1e-10.
+        tolerance: the share of ‖g‖ to which the model's gradient has to fall inside the ball, in [0, 1); default 1e-10.
         max_iterations: the most steps; default 10 d.
 
     Raises:
@@ -75,7 +75,7 @@ def steihaug(
     g = check_array("gradient", gradient, ndim=1).astype(np.float64, copy=False)
     product = as_product(matrix, g.size)
     check_positive("radius", radius)
-    check_not_negative("tolerance", tolerance)
+    check_fraction("tolerance", tolerance)
     limit = 10 * g.size if max_iterations is None else check_integer("max_iterations", max_iterations, low=1)
 
     s, As, r = np.zeros(g.size), np.zeros(g.size), -g
