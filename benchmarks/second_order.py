@@ -1,4 +1,4 @@
-"""Second-order methods: what products with matrices of curvature cost, and what their optimizers' steps cost."""
+"""Second-order methods: what products with matrices of curvature cost, and steps that use curvature."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from threadpoolctl import threadpool_limits
 from benchmarks.timing import Measurement, at_most, compared, interleaved
 from nnopt_utils.datasets import load_mnist
 from nnopt_utils.networks import MLP
-from nnopt_utils.optimizers import Adam, Optimizer
+from nnopt_utils.optimizers import Adam
+from nnopt_utils.optimizers.base import Optimizer
 from nnopt_utils.second_order import KFAC, SOAP, Shampoo
 
-STEPS = 20  # as many as there are between two decompositions, or a multiple of it
-BATCHES = {128: 9, 512: 9, 2048: 5, 4096: 5}  # samples, and repeats
-QUICK_BATCHES = {64: 2}
 SIZES = {512: 25, 55_000: 5}  # samples, and repeats
 QUICK_SIZES = {64: 3}
 PRODUCTS = ("H v", "G v", "H v, many at one θ", "G v, many at one θ")
 TARGETS = {"H v": at_most(3.0)}
+STEPPERS: dict[str, Callable[[], Optimizer]] = {"K-FAC": KFAC, "Shampoo": Shampoo, "SOAP": SOAP, "Adam": Adam}
+BATCHES, QUICK_BATCHES = (128, 512, 2048, 4096), (64,)
+PERIOD = 20  # steps that are timed together: whole periods of K-FAC's, Shampoo's and SOAP's decompositions
 
 
 def measure(quick: bool = False) -> list[Measurement]:
@@ -50,51 +51,45 @@ def products(quick: bool = False) -> list[Measurement]:
 
 
 def steps(quick: bool = False) -> list[Measurement]:
-    """A step of K-FAC, Shampoo, SOAP and Adam on 784-64-64-10, without its gradient, against a gradient of the batch.
+    """A step of 784-64-64-10, with the look at its batch, against the gradient that it is given.
 
-    The mean of 20 steps, decompositions and all; the settings are those of chapter 09's race. The processor's time.
+    With their default options: K-FAC measures its factors at every step and decomposes them at every tenth.
     """
     figures, data = [], load_mnist()
     with threadpool_limits(1, user_api="blas"):
-        for n, repeats in (QUICK_BATCHES if quick else BATCHES).items():
+        for n in QUICK_BATCHES if quick else BATCHES:
             x, y = data.x_train[:n], data.y_train[:n]
-            times = interleaved(
-                {name: _steps_of(optimizer, x, y) for name, optimizer in _optimizers().items()}, repeats
-            )
-            for name in list(times)[1:]:
-                what = f"784-64-64-10, batches of {n:,}: a step of {name}"
-                figures.append(compared("second_order", what, times[name], "a gradient", times["gradient"]))
+            calls = {name: _twenty_steps(make(), x, y) for name, make in STEPPERS.items()}
+            calls["gradient"] = _twenty_gradients(x, y)
+            times = interleaved({name: _processor_time(call) for name, call in calls.items()}, 3 if quick else 9)
+            each = {name: [seconds / PERIOD for seconds in of] for name, of in times.items()}
+            for name in STEPPERS:
+                what = f"784-64-64-10, batch {n:,}: a step of {name}"
+                figures.append(compared("second_order", what, each[name], "a gradient", each["gradient"]))
     return figures
 
 
-def _optimizers() -> dict[str, Optimizer | None]:
-    shampoo = Shampoo(0.004, beta_2=0.95, momentum=0.9, update_every=20, grafting="rmsprop")
-    return {"gradient": None, "K-FAC": KFAC(damping=0.03), "Shampoo": shampoo, "SOAP": SOAP(0.004), "Adam": Adam(0.004)}
-
-
-def _steps_of(optimizer: Optimizer | None, x: np.ndarray, y: np.ndarray) -> Callable[[], float]:
-    """The time of a step; of a gradient where there is no optimizer."""
+def _twenty_gradients(x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
     network = MLP([784, 64, 64, 10], seed=0)
-    if optimizer is not None:
-        optimizer.layout = network.layout
 
-    def timed() -> float:
-        spent = 0.0
-        for _ in range(STEPS):
-            begun = time.process_time()
-            if optimizer is not None:
-                optimizer.observe(network, x, y)
-            observed = time.process_time()
-            _, gradient = network.loss_and_gradient(x, y)
-            ready = time.process_time()
-            if optimizer is None:
-                spent += ready - observed
-            else:
-                optimizer.step(network.parameters, gradient)
-                spent += observed - begun + time.process_time() - ready
-        return spent / STEPS
+    def call() -> None:
+        for _ in range(PERIOD):
+            network.loss_and_gradient(x, y)
 
-    return timed
+    return call
+
+
+def _twenty_steps(optimizer: Optimizer, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
+    network = MLP([784, 64, 64, 10], seed=0)
+    optimizer.layout = network.layout
+    gradient = network.loss_and_gradient(x, y)[1]
+
+    def call() -> None:
+        for _ in range(PERIOD):
+            optimizer.observe(network, x, y)
+            optimizer.step(network.parameters, gradient)
+
+    return call
 
 
 def _calls(x: np.ndarray, y: np.ndarray, v: np.ndarray) -> dict[str, Callable[[], float]]:

@@ -61,7 +61,7 @@ def check_objective(problem: Any, start: Any, usage: str, needs: Sequence[str] =
     hint = ""
     if hasattr(problem, "step"):
         hint = f"; the problem comes first: {usage}"
-    elif hasattr(problem, "loss_and_gradient"):
+    elif hasattr(problem, "loss_and_gradient") and "residuals" not in needs:
         hint = ": problems.NetworkObjective(network, x, y) is one"
     elif missing and missing[0] not in ("value", "gradient"):
         hint = f"; it lacks {', '.join(missing)}"

@@ -64,7 +64,8 @@ def test_what_is_measured(report):
     methods = {name.split(",")[0] for name in names["scipy"] if "functions" in name}
     assert methods >= {"bfgs", "lbfgs", "nonlinear_cg", "newton_cg", "trust_region"}
     assert sum("softmax" in name for name in names["scipy"]) == 8
-    assert [name.split(": ")[1] for name in names["second_order"]][:4] == list(second_order.PRODUCTS)
+    of_steps = [f"a step of {name}" for name in second_order.STEPPERS]
+    assert [name.split(": ")[1] for name in names["second_order"]] == [*second_order.PRODUCTS, *of_steps]
     assert len(names["explorers"]) == 13 and all("slowest of" in name for name in names["explorers"])
 
 

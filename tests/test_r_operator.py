@@ -106,6 +106,20 @@ class TestHessian:
         H = hessian_by_differences(network, x, y)
         np.testing.assert_allclose(matrix_of(network.hessian_operator(x, y), len(H)), H, atol=2e-8)
 
+    @pytest.mark.parametrize(("activation", "beside"), [("relu", -1e-9), ("leaky_relu", -1e-9)])
+    def test_at_a_kink_it_is_that_of_the_piece_whose_slope_is_taken(self, activation, beside):
+        """All pre-activations of the first layer are 0: there the slope is that on the left."""
+        network, x, y = case(activation, sizes=[3, 4, 2])
+        x = np.zeros_like(x)
+        network.biases[0][:] = 0.0
+        at_it = matrix_of(network.hessian_operator(x, y), network.n_parameters)
+        network.biases[0][:] = beside
+        left = matrix_of(network.hessian_operator(x, y), network.n_parameters)
+        network.biases[0][:] = -beside
+        right = matrix_of(network.hessian_operator(x, y), network.n_parameters)
+        np.testing.assert_allclose(at_it, left, rtol=0, atol=1e-7)
+        assert abs(at_it - right).max() > 1e-3
+
     def test_every_part_is_needed(self, monkeypatch):
         """The comparison is worth something: without the bends of the activations it fails."""
         network, x, y = case("tanh")
@@ -268,6 +282,10 @@ class TestBoth:
             product_of(network, method, x, y + 5, v)
         with pytest.raises(ValueError, match=r"parameters: got .*; expected shape"):
             product_of(network, method, x, y, v, parameters=v[:3])
+        with pytest.raises(ValueError, match=r"x: got .* NaN"):
+            product_of(network, method, np.full_like(x, np.nan), y, v)
+        with pytest.raises(ValueError, match=r"parameters: got .* NaN or infinite"):
+            product_of(network, method, x, y, v, parameters=np.full_like(v, np.inf))
 
 
 class TestPasses:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from nnopt_utils._validation import check_array
 from nnopt_utils.second_order.result import Result
-from nnopt_utils.second_order.run import Run
+from nnopt_utils.second_order.run import Run, full_batch
 from nnopt_utils.second_order.strong_wolfe import Descent, first_step
 
 
@@ -66,10 +67,11 @@ def updated(M: np.ndarray, s: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def is_curved(s: np.ndarray, y: np.ndarray) -> bool:
     """Whether sᵀy is positive beyond rounding: curvature that a positive definite matrix can have."""
-    product = float(s @ y)
-    return product > 0 and product**2 > 1e-30 * float(s @ s) * float(y @ y)
+    product, square = float(s @ y), float(y @ y)
+    return product > 0 and square > 0 and product > 1e-15 * math.sqrt(s @ s) * math.sqrt(square)
 
 
+@full_batch
 def bfgs(
     problem: Any,
     start: Any = None,

@@ -9,8 +9,10 @@ import numpy as np
 from nnopt_utils._validation import check_integer
 from nnopt_utils.second_order.residual_run import ResidualRun
 from nnopt_utils.second_order.result import Result
+from nnopt_utils.second_order.run import full_batch
 
 
+@full_batch
 def gauss_newton(
     problem: Any,
     start: Any = None,

@@ -10,16 +10,17 @@ import numpy as np
 from nnopt_utils._validation import check_choice, check_integer, check_not_negative, check_positive
 from nnopt_utils.second_order._products import Product
 from nnopt_utils.second_order.result import Result
-from nnopt_utils.second_order.run import Run
+from nnopt_utils.second_order.run import Run, full_batch
 
 CURVATURES = ("gauss_newton", "hessian")
 _SUFFICIENT = 1e-2  # the share of the slope's promise that a step must keep
 _FAILURES = 10  # dampings in a row that may bring no step
 
 
+@full_batch
 def hessian_free(
     problem: Any,
-    start: np.ndarray | None = None,
+    start: Any = None,
     *,
     tolerance: float = 1e-6,
     max_iterations: int = 100,
@@ -40,7 +41,8 @@ def hessian_free(
     .. math:: \lambda' = \begin{cases} \frac32 \lambda & \text{if } \rho < \frac14 \\
               \frac23 \lambda & \text{if } \rho > \frac34 \\ \lambda & \text{otherwise} \end{cases}
 
-    Where B + λ I shows a direction of negative curvature, and where no step lowers J, λ grows until that is over.
+    Where B + λ I shows a direction of negative curvature, and where no step lowers J, λ grows until that is over; ten
+    dampings in a row without a step end the run.
 
     Args:
         problem: an objective with ``gauss_newton_vector_product`` or ``hessian_vector_product``, such as
@@ -101,7 +103,8 @@ def hessian_free(
                     run.stop("no step lowered J, however damped: this may be a kink, or as low as rounding allows")
                 continue
             failures, solution = 0, solved.path[-1].s
-            lam = _next_damping(lam, (value - run.value) / chosen.model)
+            # Of a promise that is rounded to 0 there is no share: λ stays.
+            lam = _next_damping(lam, (value - run.value) / chosen.model if chosen.model else math.nan)
             run.move_to(run.x + step, value=value_there)
             product = None
     return run.result()
@@ -135,12 +138,15 @@ def _conjugate_gradients(
     s, residual = start, -g
     if start.any():
         residual = -g - (product(start) + damping * start)
+        if not residual.any():  # nothing is left to solve: J has changed so that the old step still fits
+            s, residual = np.zeros_like(s), -g
     p, square = residual, float(residual @ residual)
     models, path, keep, lowest = [0.5 * float(s @ (g - residual))], [], 1.0, math.inf
     for i in range(1, max_products + 1):
         Ap = product(p) + damping * p
         curvature = float(p @ Ap)
-        lowest = curvature if not math.isfinite(curvature) else min(lowest, curvature / float(p @ p))
+        pp = float(p @ p)
+        lowest = min(lowest, curvature / pp) if math.isfinite(curvature) and pp > 0 else math.nan
         if not lowest > 0:  # also if it is not a number
             break
         length = square / curvature

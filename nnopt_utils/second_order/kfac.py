@@ -11,6 +11,7 @@ from nnopt_utils.backpropagation import backward_pass, forward_pass
 from nnopt_utils.layout import Place
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers.hyperparameters import Rate, choice, fraction, integer, positive
+from nnopt_utils.r_operator import r_forward_pass, slopes_of
 from nnopt_utils.second_order.observing import ObservingOptimizer
 from nnopt_utils.second_order.own_labels import check_has_labels, expected_signals, sampled_signals
 
@@ -202,7 +203,7 @@ class KFAC(ObservingOptimizer):
         network = self.seen.network
         directions = [-self._direction, self.state["v"]] if self.momentum else [-self._direction]
         D = np.array(directions, dtype=np.float64)
-        changes = np.array([_fisher_root_times(self.seen, v) for v in directions], dtype=np.float64)
+        changes = _fisher_root_times(self.seen, directions)
         B = changes @ changes.T / len(self.seen.activations[0]) + self.damping * D @ D.T
         if network.l2:
             W = np.array([np.concatenate([w.ravel() for w in network.views(v)[0]]) for v in D])
@@ -241,17 +242,13 @@ def _second_moment_with_one(a: np.ndarray) -> np.ndarray:
     return A
 
 
-def _fisher_root_times(seen: Observed, vector: np.ndarray) -> np.ndarray:
-    """Return R v, where n F = Rᵀ R: the change of the outputs along v, as the signals of all labels see it."""
-    network, moved = seen.network, np.zeros(1, vector.dtype)
-    for k, (W, dW, db) in enumerate(zip(network.weights, *network.views(vector), strict=True)):
-        change = seen.activations[k] @ dW + db
-        if k:
-            change += moved @ W
-        if k < len(network.activation_functions):
-            moved = network.activation_functions[k].derivative(seen.pre_activations[k]) * change
-    signals = expected_signals(network.loss_function, seen.activations[-1])
-    return np.einsum("kni,ni->kn", signals, change).ravel()
+def _fisher_root_times(seen: Observed, directions: list[np.ndarray]) -> np.ndarray:
+    """Return R v for each v, where n F = Rᵀ R: how the outputs change along v, as the signals of all labels see it."""
+    network, outputs = seen.network, seen.activations[-1]
+    slopes = slopes_of(seen.pre_activations, network.activation_functions)
+    signals = expected_signals(network.loss_function, outputs)
+    changes = [r_forward_pass(seen.activations, slopes, network.weights, *network.views(v))[0][-1] for v in directions]
+    return np.array([np.einsum("kni,ni->kn", signals, change).ravel() for change in changes], dtype=np.float64)
 
 
 __all__ = ["KFAC"]

@@ -11,7 +11,7 @@ import numpy as np
 from nnopt_utils._validation import check_array, check_integer, check_number, checked, core, describe
 from nnopt_utils.second_order.bfgs import is_curved
 from nnopt_utils.second_order.result import Result
-from nnopt_utils.second_order.run import Run
+from nnopt_utils.second_order.run import Run, full_batch
 from nnopt_utils.second_order.strong_wolfe import Descent, first_step
 
 Pair = tuple[np.ndarray, np.ndarray, float]
@@ -85,13 +85,14 @@ def two_loop(gradient: np.ndarray, pairs: Sequence[Pair] | deque[Pair], scale: f
     return r
 
 
+@full_batch
 def lbfgs(
     problem: Any,
     start: Any = None,
     *,
-    memory: int = 20,
     tolerance: float = 1e-6,
     max_iterations: int = 10_000,
+    memory: int = 20,
     curvature: float = 0.9,
     rescale: bool = True,
 ) -> Result:
@@ -108,9 +109,9 @@ def lbfgs(
     Args:
         problem: has ``value``, ``gradient`` and ``start``; ``value_and_gradient`` is used if it has that, too.
         start: θ₁, shape (d,); default ``problem.start``.
-        memory: m >= 1, how many steps are remembered; default 20.
         tolerance: the norm ‖g‖ at which it has converged, >= 0; default 1e-6.
         max_iterations: the most steps, >= 1; default 10,000.
+        memory: m >= 1, how many steps are remembered; default 20.
         curvature: c₂ of the line search, in (0, 1); default 0.9.
         rescale: whether M starts anew from γ I of the latest step each time; ``False`` keeps the γ of the first step:
             with a memory that holds all steps this is :func:`bfgs`.

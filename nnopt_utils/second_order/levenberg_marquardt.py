@@ -10,8 +10,10 @@ import numpy as np
 from nnopt_utils._validation import check_positive
 from nnopt_utils.second_order.residual_run import EPSILON, Linearized, ResidualRun, length
 from nnopt_utils.second_order.result import Result
+from nnopt_utils.second_order.run import full_batch
 
 
+@full_batch
 def levenberg_marquardt(
     problem: Any,
     start: Any = None,

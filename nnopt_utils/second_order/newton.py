@@ -8,13 +8,14 @@ import numpy as np
 
 from nnopt_utils.second_order.armijo import backtrack
 from nnopt_utils.second_order.result import Result
-from nnopt_utils.second_order.run import Run
+from nnopt_utils.second_order.run import Run, full_batch
 
 SMALLEST_CURVATURE = float(np.finfo(float).eps)  # relative to the largest: smaller eigenvalues are rounding
 CLEARLY_NEGATIVE = 1e-8  # what an eigenvalue must be below, relative to the largest, to count as negative
 LONG_STEP = 0.1  # relative to 1 + ‖x‖; next to a stationary point Newton's steps are shorter
 
 
+@full_batch
 def newton(
     problem: Any,
     start: Any = None,

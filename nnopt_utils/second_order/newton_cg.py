@@ -10,9 +10,10 @@ from nnopt_utils._validation import check_integer
 from nnopt_utils.second_order.armijo import backtrack
 from nnopt_utils.second_order.conjugate_gradients import conjugate_gradients
 from nnopt_utils.second_order.result import Result
-from nnopt_utils.second_order.run import Run, needs_products
+from nnopt_utils.second_order.run import Run, full_batch, needs_products
 
 
+@full_batch
 def newton_cg(
     problem: Any,
     start: Any = None,

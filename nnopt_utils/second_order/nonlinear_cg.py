@@ -9,7 +9,7 @@ import numpy as np
 
 from nnopt_utils._validation import check_choice
 from nnopt_utils.second_order.result import Result
-from nnopt_utils.second_order.run import Run
+from nnopt_utils.second_order.run import Run, full_batch
 from nnopt_utils.second_order.strong_wolfe import ROUNDING, Descent, first_step
 
 POWELL = 0.2  # two gradients in a row should be orthogonal; beyond this share of ‖g‖² they are not
@@ -56,13 +56,14 @@ FORMULAS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
 JAMMING = ("fletcher_reeves", "dai_yuan")
 
 
+@full_batch
 def nonlinear_cg(
     problem: Any,
     start: Any = None,
     *,
-    formula: str = "polak_ribiere_plus",
     tolerance: float = 1e-6,
     max_iterations: int = 10_000,
+    formula: str = "polak_ribiere_plus",
     curvature: float = 0.4,
 ) -> Result:
     r"""Minimise by nonlinear conjugate gradients: each direction remembers the last, and nothing else.
@@ -97,10 +98,10 @@ def nonlinear_cg(
     Args:
         problem: has ``value``, ``gradient`` and ``start``; ``value_and_gradient`` is used if it has that, too.
         start: θ₁, shape (d,); default ``problem.start``.
-        formula: which β: ``"polak_ribiere_plus"`` (the default), ``"fletcher_reeves"``, ``"hestenes_stiefel_plus"``,
-            ``"dai_yuan"`` or ``"hager_zhang"``.
         tolerance: the norm ‖g‖ at which it has converged, >= 0; default 1e-6.
         max_iterations: the most steps, >= 1; default 10,000.
+        formula: which β: ``"polak_ribiere_plus"`` (the default), ``"fletcher_reeves"``, ``"hestenes_stiefel_plus"``,
+            ``"dai_yuan"`` or ``"hager_zhang"``.
         curvature: c₂ of the line search, in (0, 1); default 0.4. Conjugate directions need better line searches than
             BFGS does.
 
@@ -142,7 +143,7 @@ def nonlinear_cg(
 
 def _is_good(d: np.ndarray, run: Run, g_old: np.ndarray, formula: str) -> bool:
     """Whether to go along d: it leads down enough, and is no trap."""
-    square = run.gradient_norm**2
+    square = float(run.gradient @ run.gradient)
     if formula in JAMMING and abs(float(run.gradient @ g_old)) > POWELL * square:
         return False
     return float(run.gradient @ d) <= -DESCENT * square

@@ -35,7 +35,7 @@ class Linearized:
         T: R along these directions, shape (rank, d): ‖r + R p‖² is ‖c + T p‖² and what no step changes.
         gauss_newton_step: the p of smallest ‖r + R p‖; of several, the shortest in units of the columns.
         cosine: ‖c‖ / ‖r‖, of the angle between r and all that R p can be: 0 where the gradient is.
-        column_cosine: that of the angle between r and the column nearest to it; never more.
+        column_cosine: that of the angle between r and the column nearest to it; more only by rounding.
         tangential: ‖c‖.
         value: J = ‖r‖².
         gradient: ∇J = 2 Rᵀ r.
@@ -86,9 +86,9 @@ class ResidualRun(Run):
 
     def residuals_at(self, x: np.ndarray) -> np.ndarray:
         """r there; it may hold what is not finite, as where x is not."""
-        self.n_evaluations += 1
         if not is_finite(x):
             return np.full_like(self.model.r, np.nan)
+        self.n_evaluations += 1
         r = np.asarray(self.problem.residuals(x), dtype=np.float64)
         if r.ndim != 1 or not r.size:
             raise ValueError(f"problem: got residuals(θ) = {describe(r)}; expected shape (m,)")

@@ -14,7 +14,7 @@ class Result:
     """The end of a minimisation and how it was reached.
 
     Attributes:
-        x: θ, shape (d,): where the method converged, else the best point that it met.
+        x: θ, shape (d,): where the method converged, else the best point of the trajectory.
         value: J(x).
         gradient_norm: ‖∇J(x)‖.
         n_iterations: steps taken.
@@ -35,7 +35,8 @@ class Result:
 
     Warning:
         ``scipy.optimize`` calls these ``x``, ``fun``, ``nit``, ``nfev``, ``njev``, ``nhev``, ``success`` and
-        ``message``; its methods measure the gradient by its largest entry, here it is the Euclidean norm.
+        ``message``. By default its ``BFGS``, ``CG`` and ``L-BFGS-B`` measure the gradient by its largest entry. Here it
+        is the Euclidean norm, as in its ``trust-ncg`` and ``trust-exact``.
     """
 
     x: np.ndarray

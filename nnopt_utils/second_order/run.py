@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Self
+from typing import Any, ParamSpec, Self
 
 import numpy as np
 
 from nnopt_utils._interrupts import deferred_interrupt
 from nnopt_utils._objective import check_objective
-from nnopt_utils._validation import check_array, check_integer, check_number
+from nnopt_utils._validation import called_as, check_array, check_integer, check_number, describe
 from nnopt_utils.history import Trajectory
 from nnopt_utils.second_order.result import Result
 
+P = ParamSpec("P")
 Product = Callable[[np.ndarray], np.ndarray]
+
+# What other libraries call an argument, and what it is here.
+OTHER_NAMES = {
+    **dict.fromkeys(("x0", "theta", "theta0", "initial", "init", "initial_point"), "start"),
+    **dict.fromkeys(("fun", "f", "function", "objective"), "problem"),
+    **dict.fromkeys(("tol", "gtol", "ftol", "xtol", "rtol", "atol", "eps", "epsilon"), "tolerance"),
+    **dict.fromkeys(("maxiter", "maxfun", "max_nfev", "maxfev", "steps", "n_steps", "epochs"), "max_iterations"),
+    **{"jac": "problem.gradient", "grad": "problem.gradient", "gradient": "problem.gradient"},
+    **{"hess": "problem.hessian", "hessian": "problem.hessian", "hessp": "problem.hessian_vector_product"},
+    **{"maxcor": "memory", "history_size": "memory"},
+    **{"initial_trust_radius": "radius", "max_trust_radius": "max_radius"},
+}
 
 
 def needs_products(problem: Any) -> tuple[str, str, str]:
@@ -26,9 +40,46 @@ def needs_products(problem: Any) -> tuple[str, str, str]:
     return "value", "gradient", (found or ["hessian_vector_product"])[0]
 
 
+def norm_of(vector: np.ndarray) -> float:
+    """‖v‖, also where the squares of its entries overflow or underflow."""
+    square = vector.dot(vector)
+    if 1e-290 < square < math.inf:
+        return math.sqrt(square)
+    largest = float(np.abs(vector).max())
+    if largest == 0 or not math.isfinite(largest):
+        return largest
+    return largest * math.sqrt(np.square(vector / largest).sum())
+
+
 def is_finite(vector: np.ndarray) -> bool:
     """Whether all entries are. One product finds what is not, and where only the product overflows a look does."""
     return math.isfinite(vector.dot(vector)) or bool(np.isfinite(vector).all())
+
+
+def full_batch(method: Callable[P, Result]) -> Callable[P, Result]:
+    """Decorate a full-batch method: a call with the arguments of other libraries is told how it is called.
+
+    >>> @full_batch
+    ... def descend(problem, start=None, *, tolerance=1e-6, max_iterations=100):
+    ...     return None
+    >>> descend(None, gtol=1e-5)
+    Traceback (most recent call last):
+    ...
+    TypeError: gtol: got 1e-05, but descend has no such argument; expected descend(problem, start=None, *, \
+tolerance=1e-06, max_iterations=100) (did you mean tolerance?)
+    """
+    parameters = inspect.signature(method).parameters
+    shown = [_as_written(p) for p in parameters.values()]
+    shown.insert(2, "*")  # all but problem and start have to be named
+    others = {other: ours for other, ours in OTHER_NAMES.items() if ours in parameters or ours.startswith("problem.")}
+    return called_as(f"{method.__name__}({', '.join(shown)})", **others)(method)
+
+
+def _as_written(parameter: inspect.Parameter) -> str:
+    default = parameter.default
+    if default is parameter.empty:
+        return parameter.name
+    return f"{parameter.name}={default:g}" if isinstance(default, float) else f"{parameter.name}={default!r}"
 
 
 class Run:
@@ -70,7 +121,11 @@ class Run:
         self.n_evaluations = self.n_gradients = self.n_hessians = self.n_products = self.n_iterations = 0
         given = check_array("start", problem.start if start is None else start, ndim=1)
         self.x = np.array(given, dtype=np.float64)
-        self.value, self.gradient = self.value_and_gradient(self.x)
+        d = getattr(problem, "dimension", self.x.size)
+        if self.x.size != d:
+            raise ValueError(f"start: got {describe(given)}; expected shape ({d},), as the problem has it")
+        with np.errstate(all="ignore"):
+            self.value, self.gradient = self.value_and_gradient(self.x)
         if not math.isfinite(self.value) or not np.isfinite(self.gradient).all():
             raise ValueError(f"start: got a point where J is {self.value}; expected a finite value and gradient")
         self.converged, self.message = False, ""
@@ -78,12 +133,13 @@ class Run:
         self._values: list[float] = []
         self._norms: list[float] = []
         self._best: tuple[float, np.ndarray, float] | None = None
-        self._record()
+        with np.errstate(all="ignore"):
+            self._record()
         self._stack = ExitStack()
         self._interrupted: Callable[[], bool] = lambda: False
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"))
+        self._stack.enter_context(np.errstate(all="ignore"))
         self._interrupted = self._stack.enter_context(deferred_interrupt())
         return self
 
@@ -92,19 +148,25 @@ class Run:
 
     # -- what the problem is asked, and counted ----------------------------------------------------------------------
 
+    # Where θ itself has overflowed nobody is asked: problems refuse such a θ.
+
     def value_at(self, x: np.ndarray) -> float:
         """J there; infinity where it is not finite, so that no line search takes such a point."""
+        if not is_finite(x):
+            return math.inf
         self.n_evaluations += 1
         value = float(self.problem.value(x))
         return value if math.isfinite(value) else math.inf
 
     def gradient_at(self, x: np.ndarray) -> np.ndarray:
-        """∇J there, as float64; it may hold what is not finite."""
+        """∇J there, as float64, where J is finite; it may hold what is not."""
         self.n_gradients += 1
         return self._array("gradient(theta)", self.problem.gradient(x), x.shape)
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """J and ∇J there, in one pass where the problem has ``value_and_gradient``."""
+        if not is_finite(x):
+            return math.inf, np.full_like(x, np.nan)
         if not hasattr(self.problem, "value_and_gradient"):
             return self.value_at(x), self.gradient_at(x)
         self.n_evaluations += 1
@@ -134,6 +196,8 @@ class Run:
             product = partial(getattr(self.problem, f"{kind}_vector_product"), self.x)
 
         def counted(vector: np.ndarray) -> np.ndarray:
+            if not is_finite(vector):
+                return np.full_like(vector, np.nan)
             self.n_products += 1
             return self._array("a product", product(vector), vector.shape)
 
@@ -176,7 +240,7 @@ class Run:
         elif gradient is None:
             gradient = self.gradient_at(x)
         assert gradient is not None
-        if not (is_finite(x) and math.isfinite(value) and is_finite(gradient)):
+        if not (math.isfinite(value) and is_finite(gradient)):
             self.stop("J or its gradient is not finite at the next point")
             return False
         self.x, self.value, self.gradient = x, value, gradient
@@ -197,7 +261,7 @@ class Run:
         self.converged, self.message = False, ""
 
     def _record(self) -> None:
-        norm = math.sqrt(self.gradient.dot(self.gradient))
+        norm = norm_of(self.gradient)
         self._points.append(self.x.copy())
         self._values.append(self.value)
         self._norms.append(norm)

@@ -241,6 +241,9 @@ def _why_not(start: Trial, trials: list[Trial], low: Trial, high: Trial | None, 
         return f"J still falls after a step of {low.step:.2g}: is it unbounded below?"
     if not any(math.isfinite(trial.value) for trial in trials):
         return f"J is not finite after any step down to {trials[-1].step:.2g}"
+    blind = [trial.step for trial in trials if trial.value < start.value and not math.isfinite(trial.slope)]
+    if blind and low.value >= start.value - rounding:
+        return f"the gradient is not finite where J is lower, down to a step of {min(blind):.2g}"
     rising = [trial.step for trial in trials if trial.slope < 0 and trial.value > start.value + 100 * rounding]
     if low.value >= start.value - rounding and (rising or high is None):
         what = (

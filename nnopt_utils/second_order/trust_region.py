@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from nnopt_utils._validation import check_array, check_integer, check_not_negative, check_positive
+from nnopt_utils._validation import check_array, check_fraction, check_integer, check_positive
 from nnopt_utils.second_order.conjugate_gradients import as_product
 from nnopt_utils.second_order.result import Result
-from nnopt_utils.second_order.run import Run, needs_products
+from nnopt_utils.second_order.run import Run, full_batch, is_finite, needs_products
 
 ACCEPTED = 1e-4  # share of the promised decrease from which a step is taken
 POOR, GOOD = 0.25, 0.75  # below the first the radius shrinks, above the second it may grow
@@ -56,7 +56,7 @@ def steihaug(
         matrix: A, symmetric, shape (d, d), or the function v ↦ A v; it need not be positive definite.
         gradient: g, shape (d,).
         radius: Δ > 0.
-        tolerance: the share of ‖g‖ to which the model's gradient has to fall inside the ball; default 1e-10.
+        tolerance: the share of ‖g‖ to which the model's gradient has to fall inside the ball, in [0, 1); default 1e-10.
         max_iterations: the most steps; default 10 d.
 
     Raises:
@@ -75,7 +75,7 @@ def steihaug(
     g = check_array("gradient", gradient, ndim=1).astype(np.float64, copy=False)
     product = as_product(matrix, g.size)
     check_positive("radius", radius)
-    check_not_negative("tolerance", tolerance)
+    check_fraction("tolerance", tolerance)
     limit = 10 * g.size if max_iterations is None else check_integer("max_iterations", max_iterations, low=1)
 
     s, As, r = np.zeros(g.size), np.zeros(g.size), -g
@@ -110,6 +110,7 @@ def _to_boundary(s: np.ndarray, p: np.ndarray, radius: float) -> float:
     return rest / (sp + root) if sp > 0 else (root - sp) / pp
 
 
+@full_batch
 def trust_region(
     problem: Any,
     start: Any = None,
@@ -166,27 +167,27 @@ def trust_region(
     if radius > max_radius:
         raise ValueError(f"radius: got {radius:g}; expected at most max_radius, {max_radius:g}")
     with Run("trust_region", problem, start, tolerance, max_iterations, needs_products(problem)) as run:
+        product = None
         while run.goes_on():
-            norm = run.gradient_norm
-            product, forcing = run.hessian_product(), min(0.1, math.sqrt(norm))
-            while not run.message:  # until a step is taken, with the same gradient and Hessian
-                found = steihaug(product, run.gradient, radius, tolerance=forcing)
-                if not found.step.any():
-                    run.stop("a product with the Hessian is not finite")
-                    break
-                x = run.x + found.step
-                value = run.value_at(x)
-                rho = agreement(run.value, value, found.decrease)
-                length = float(np.linalg.norm(found.step))
-                if rho < POOR:
-                    radius = length / 4
-                elif rho > GOOD and found.on_boundary:
-                    radius = min(2 * radius, max_radius)
-                if rho > ACCEPTED:
-                    run.move_to(x, value)
-                    break
-                if radius <= 1e-15 * (1 + float(np.linalg.norm(run.x))):
-                    run.stop("no step lowers J: its last digits are reached, or the gradient is wrong")
+            if product is None:  # until a step is taken gradient and Hessian are the same
+                product, forcing = run.hessian_product(), min(0.1, math.sqrt(run.gradient_norm))
+            found = steihaug(product, run.gradient, radius, tolerance=forcing)
+            if not found.step.any() or not is_finite(found.step):
+                run.stop("a product with the Hessian is not finite")
+                break
+            x = run.x + found.step
+            value = run.value_at(x)
+            rho = agreement(run.value, value, found.decrease)
+            length = float(np.linalg.norm(found.step))
+            if rho < POOR:
+                radius = length / 4
+            elif rho > GOOD and found.on_boundary:
+                radius = min(2 * radius, max_radius)
+            if rho > ACCEPTED:
+                run.move_to(x, value)
+                product = None
+            elif radius <= 1e-15 * (1 + float(np.linalg.norm(run.x))):
+                run.stop("no step lowers J: its last digits are reached, or the gradient is wrong")
     return run.result()
 
 

@@ -217,7 +217,7 @@ def test_counts_and_record():
         (lambda: gauss_newton(Quadratic()), TypeError, "problem: got .*it lacks residuals, jacobian"),
         (lambda: gauss_newton(Bard), TypeError, r"problem: got the class Bard; expected an instance, Bard\(…\)"),
         (lambda: gauss_newton(None), TypeError, "problem: got None"),
-        (lambda: gauss_newton(Bard(), [1.0, 2.0]), ValueError, r"theta: .*expected shape \(3,\)"),
+        (lambda: gauss_newton(Bard(), [1.0, 2.0]), ValueError, r"start: .*expected shape \(3,\)"),
         (lambda: gauss_newton(Bard(), [1.0, np.nan, 0.0]), ValueError, "start: .*NaN"),
         (lambda: gauss_newton(Bard(), tolerance=-1), ValueError, "tolerance: got -1"),
         (lambda: gauss_newton(Bard(), max_iterations=0), ValueError, "max_iterations: got 0"),

@@ -147,7 +147,7 @@ class TestEnds:
         ({"tolerance": np.nan}, ValueError, r"tolerance: got nan; expected a finite number >= 0"),
         ({"max_iterations": 0}, ValueError, r"max_iterations: got 0; expected an integer >= 1"),
         ({"curvature": 0.0}, ValueError, r"curvature: got 0\.0; expected a finite number > 0 and < 1"),
-        ({"start": [1.0]}, ValueError, r"theta: got float64 array of shape \(1,\); expected shape \(2,\)"),
+        ({"start": [1.0]}, ValueError, r"start: got float64 array of shape \(1,\); expected shape \(2,\)"),
         ({"problem": 3}, TypeError, r"problem: got 3; expected an object with value, gradient and start"),
     ],
 )

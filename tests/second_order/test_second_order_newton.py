@@ -224,7 +224,7 @@ class TestEnds:
         (abs, None, {}, TypeError, "problem: got .*; expected an object with value, gradient, hessian and start"),
         (FunctionObjective(np.sum, np.ones_like, [1.0]), None, {}, TypeError, "problem: got .* it lacks hessian"),
         (Rosenbrock, None, {}, TypeError, "problem: got the class Rosenbrock"),
-        (Rosenbrock(), [1.0, 2.0, 3.0], {}, ValueError, r"theta: got .*; expected shape \(2,\)"),
+        (Rosenbrock(), [1.0, 2.0, 3.0], {}, ValueError, r"start: got .*; expected shape \(2,\)"),
         (Rosenbrock(), [[1.0, 2.0]], {}, ValueError, "start: got .*; expected 1 dimension"),
         (Rosenbrock(), [1.0, np.inf], {}, ValueError, "start: got .* with 1 NaN or infinite"),
         (Rosenbrock(), [1e200, 0.0], {}, ValueError, "start: got a point where J is inf"),

@@ -71,6 +71,7 @@ class TestSteihaug:
             ((np.eye(2), [np.nan, 1.0], 1.0), {}, ValueError, "gradient: got"),
             ((np.eye(2), np.ones(2), 0.0), {}, ValueError, "radius: got 0.0"),
             ((np.eye(2), np.ones(2), 1.0), {"tolerance": -1}, ValueError, "tolerance: got -1"),
+            ((np.eye(2), np.ones(2), 1.0), {"tolerance": 1.0}, ValueError, "tolerance: got 1.0"),
             ((np.eye(2), np.ones(2), 1.0), {"max_iterations": 0}, ValueError, "max_iterations: got 0"),
         ],
     )
