@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from nnopt_utils.course.ch09_second_order_methods.evidence import STUDENT_10
 from nnopt_utils.history import Trajectory
 from nnopt_utils.optimizers import GradientDescent
 from nnopt_utils.plotting import COLOURS, new_figure, plot_trajectories
@@ -108,16 +107,17 @@ Costs = Mapping[str, Mapping[int, np.ndarray]]
 
 
 def race(steps: Costs, seconds: Costs) -> Figure:
-    """Steps and seconds to the target against the batch size, a line a method: means and 95 % intervals."""
-    figure, (left, right) = new_figure(columns=2, width=9.0, height=4.2)
+    """Steps and seconds to the target against the batch size: a line through the medians, a dot for each run."""
+    figure, (left, right) = new_figure(columns=2, width=9.0, height=4.4)
     for ax, costs, ylabel in ((left, steps, "steps"), (right, seconds, "seconds of training")):
         for index, (label, by_batch) in enumerate(costs.items()):
             colour, linestyle, marker = look(index)
             sizes = list(by_batch)
-            means = [float(by_batch[size].mean()) for size in sizes]
-            halves = [STUDENT_10 * float(by_batch[size].std(ddof=1)) / np.sqrt(by_batch[size].size) for size in sizes]
-            style = {"color": colour, "linestyle": linestyle, "marker": marker, "label": label}
-            ax.errorbar(sizes, means, halves, capsize=3, **style)
+            beside = 1.05 ** (index - 2)  # so that methods do not hide each other's dots
+            for size in sizes:
+                ax.plot(np.full(by_batch[size].size, beside * size), by_batch[size], ".", color=colour, alpha=0.35)
+            medians = [float(np.median(by_batch[size])) for size in sizes]
+            ax.plot(sizes, medians, color=colour, linestyle=linestyle, marker=marker, label=label)
         ax.set(xscale="log", yscale="log", xlabel="batch size", ylabel=f"{ylabel} to 97 %")
         ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
         ax.tick_params(axis="x", which="minor", bottom=False)

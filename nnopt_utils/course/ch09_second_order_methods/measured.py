@@ -76,6 +76,12 @@ def seconds_to_target(results: Results, label: str, setting: Setting) -> np.ndar
     )
 
 
+def steps_or_limit(results: Results, label: str, setting: Setting) -> np.ndarray:
+    """Steps until the target, seed by seed; where it was not reached, those that were taken: fewer than it needs."""
+    steps = steps_to_target(results, label, setting)
+    return np.minimum(steps, LOOKS[results.task.batch_size][0] * results.task.epochs)
+
+
 def by_method(
     races: Mapping[int, Results], cost: Callable[[Results, str, Setting], np.ndarray]
 ) -> dict[str, dict[int, np.ndarray]]:
