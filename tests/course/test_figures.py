@@ -76,7 +76,7 @@ def test_an_explorer_is_drawn_at_the_ends_of_its_controls(chapter: Chapter, name
 # LaTeX's letters as characters: what a label and a formula have in common.
 LETTERS = {
     name: unicodedata.lookup(f"GREEK SMALL LETTER {name.upper()}")
-    for name in ["beta", "eta", "kappa", "delta", "sigma"]
+    for name in ["beta", "eta", "kappa", "delta", "sigma", "theta"]
 }
 LETTERS |= {"varepsilon": "ε", "varphi": "φ", "sqrt": "√", "lambda": "λ", "text": "", "_1": "₁", "_2": "₂"}
 

@@ -46,8 +46,8 @@ def until_target(
         if step.t % every == 0:
             at = optimizer.evaluation_parameters(network.parameters)
             loss, accuracy = network.evaluate(x_val, y_val, parameters=at)
-            record.train_loss.append(float(np.mean(losses[-every:])))
-            record.val_loss.append(loss)
+            record.train_loss.append(rounded(np.mean(losses[-every:])))
+            record.val_loss.append(rounded(loss))
             record.val_accuracy.append(accuracy)
             record.seconds.append(spent - sum(record.seconds))
             if accuracy >= TARGET or len(record.val_accuracy) == epochs:
@@ -63,6 +63,11 @@ def until_target(
         record.step_losses = losses
     record.interrupted = len(record.val_accuracy) < epochs and record.val_accuracy[-1:] < [TARGET]
     return record
+
+
+def rounded(loss: float) -> float:
+    """Four digits: the tables have a hundred thousand losses, and nobody compares more."""
+    return float(f"{loss:.4g}")
 
 
 def first_look(accuracies: Sequence[float | None]) -> float:
