@@ -1,6 +1,6 @@
 """The searches of chapter 09, whose tables are part of the course: what is run, and where the rows are.
 
-Measure them anew after a rule or a default has changed (about 25 minutes on two quiet cores, by an estimate)::
+Measure them anew after a rule or a default has changed (about 30 minutes on two quiet cores, by an estimate)::
 
     rm data/experiments/09_*.jsonl
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m nnopt_utils.course.ch09_second_order_methods.measured
