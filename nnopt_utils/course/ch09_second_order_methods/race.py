@@ -46,7 +46,7 @@ def until_target(
         if step.t % every == 0:
             at = optimizer.evaluation_parameters(network.parameters)
             loss, accuracy = network.evaluate(x_val, y_val, parameters=at)
-            record.train_loss.append(rounded(np.mean(losses[-every:])))
+            record.train_loss.append(rounded(float(np.mean(losses[-every:]))))
             record.val_loss.append(rounded(loss))
             record.val_accuracy.append(accuracy)
             record.seconds.append(spent - sum(record.seconds))
