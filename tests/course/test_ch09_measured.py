@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 
 from nnopt_utils.course.ch09_second_order_methods import figures, measured, race, runs
 from nnopt_utils.course.ch09_second_order_methods.evidence import paired_ratio
+from nnopt_utils.course.ch09_second_order_methods.work import PARAMETERS, work
 from nnopt_utils.datasets import gaussian_blobs
 from nnopt_utils.experiments import Results, Task
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, GradientDescent
 from nnopt_utils.problems import HelicalValley, Himmelblau, Quadratic, Rosenbrock, Saddle
-from nnopt_utils.second_order import newton
+from nnopt_utils.second_order import SOAP, Shampoo, newton
 from nnopt_utils.training import DivergenceError, fit, minimize
 
 TABLES = sorted(
@@ -115,6 +116,28 @@ class TestRace:
     )
     def test_first_look(self, accuracies: list, look: float) -> None:
         assert race.first_look(accuracies) == look
+
+
+class TestWork:
+    @pytest.mark.parametrize(("label", "every"), [("Shampoo", 20), ("SOAP", 10)])
+    def test_renewals_are_those_of_the_optimizers(self, label: str, every: int) -> None:
+        """By their own estimate, but for the side of 1 that biases add."""
+        optimizer = {"Shampoo": Shampoo(), "SOAP": SOAP()}[label]
+        network = MLP([784, 64, 64, 10])
+        optimizer.layout = network.layout
+        two = work(label, 128, every + 1) - work(label, 128, every) - (work(label, 128, 2) - work(label, 128, 1))
+        assert abs(two / optimizer.refresh_flops() - 1) < 0.01
+
+    def test_k_fac_decomposes_when_it_says(self) -> None:
+        steps = np.arange(1, 31)
+        jumps = np.diff(work("K-FAC", 128, np.append(0, steps)))
+        assert (steps[jumps > 2 * np.median(jumps)] == [1, 2, 3, 10, 20, 30]).all()
+
+    def test_without_curvature_it_is_that_of_the_gradients(self) -> None:
+        assert work("Adam", 512, 7) == work("SGD, momentum", 512, 7) == 7 * 6 * 512 * 55_050
+
+    def test_the_layers_are_those_of_the_race(self) -> None:
+        assert MLP([784, 64, 64, 10]).n_parameters == PARAMETERS
 
 
 class TestRatio:
