@@ -16,7 +16,7 @@ from nnopt_utils._validation import describe
 from nnopt_utils.experiments.results import Results
 from nnopt_utils.experiments.running import check_seeds, in_parallel
 from nnopt_utils.experiments.spaces import Setting, Space
-from nnopt_utils.experiments.store import Store, TableError, opened
+from nnopt_utils.experiments.store import Store, TableError, opened, stored
 from nnopt_utils.experiments.tasks import RunResult, Task
 
 
@@ -86,11 +86,14 @@ def search(
         raise TypeError(f"task: got {describe(task)}; expected a Task")
     _check_equal(spaces, len(seeds), task)
     runs = _ordered(spaces, seeds)
-    with opened(table, {} if table is None else task.describe()) as store:
-        done = _known(store.rows, runs)
-        missing = [run for run in runs if run.key not in done]
-        interrupted = _run_all(task, missing, store, len(runs), n_jobs, progress)
-        rows = _known(store.rows, runs)
+    description, interrupted = {} if table is None else task.describe(), False
+    rows = _known(stored(table, description), runs)
+    if len(rows) < len(runs):
+        with opened(table, description) as store:
+            done = _known(store.rows, runs)
+            missing = [run for run in runs if run.key not in done]
+            interrupted = _run_all(task, missing, store, len(runs), n_jobs, progress)
+            rows = _known(store.rows, runs)
     ordered = [rows[run.key] for run in sorted_runs(spaces, seeds) if run.key in rows]
     return Results(task, spaces, seeds, ordered, interrupted)
 

@@ -48,6 +48,18 @@ class Store:
         self.rows.append(row)
 
 
+def stored(path: str | os.PathLike[str] | None, task: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the table at ``path``, none where there is none; read without a lock, so beside others that read it.
+
+    Raises:
+        TableError: as :func:`opened`.
+    """
+    if path is None or not expanded(path).is_file():
+        return []
+    file = expanded(path)
+    return _rows(file.read_bytes(), _header(task), file)[0]
+
+
 @contextmanager
 def opened(path: str | os.PathLike[str] | None, task: dict[str, Any]) -> Iterator[Store]:
     """The store at ``path``: a new one, or that of an earlier search of the same task.
@@ -62,22 +74,33 @@ def opened(path: str | os.PathLike[str] | None, task: dict[str, Any]) -> Iterato
         return
     file = expanded(path)
     file.parent.mkdir(parents=True, exist_ok=True)
-    header = {"table": "nnopt experiments", "format": FORMAT, "version": __version__, "task": task}
+    header = _header(task)
     with _open(file) as stream:
         if stream.writable():
             _lock(stream, file)
         stream.seek(0)
-        *lines, torn = stream.read().split(b"\n")  # what follows the last line's end is empty, or torn
-        rows = [_parse(line, number, file) for number, line in enumerate(lines, start=1)]
-        if rows:
-            _check_header(rows.pop(0), header, file)
-            if torn and stream.writable():
-                stream.truncate(stream.tell() - len(torn))
-        elif torn:
-            raise TableError(f"table: {file} is not a table of experiments; expected a new file or an earlier table")
-        else:
+        content = stream.read()
+        rows, torn = _rows(content, header, file)
+        if not content:
             _write(stream, header)
+        elif torn and stream.writable():
+            stream.truncate(stream.tell() - len(torn))
         yield Store(rows, stream)
+
+
+def _header(task: dict[str, Any]) -> dict[str, Any]:
+    return {"table": "nnopt experiments", "format": FORMAT, "version": __version__, "task": task}
+
+
+def _rows(content: bytes, header: dict[str, Any], file: Path) -> tuple[list[dict[str, Any]], bytes]:
+    """The rows below a table's header, and what is torn: what follows the last line's end."""
+    *lines, torn = content.split(b"\n")
+    rows = [_parse(line, number, file) for number, line in enumerate(lines, start=1)]
+    if rows:
+        _check_header(rows.pop(0), header, file)
+    elif torn:
+        raise TableError(f"table: {file} is not a table of experiments; expected a new file or an earlier table")
+    return rows, torn
 
 
 def _open(file: Path) -> IO[bytes]:

@@ -622,6 +622,14 @@ def test_two_searches_do_not_write_one_table(tmp_path):
     run(small_task(train=nested), {"SGD": Space(SGD, learning_rate=0.1)}, [0], table=file)
 
 
+def test_a_finished_search_is_read_while_somebody_writes(tmp_path):
+    """As by two kernels with the same chapter."""
+    file = tmp_path / "t.jsonl"
+    before = run(table=file)
+    with store.opened(file, small_task().describe()):
+        assert run(table=file).rows == before.rows
+
+
 def test_a_table_that_may_only_be_read_serves_a_finished_search(tmp_path, monkeypatch):
     """As in a package that an administrator installed, for as many readers as there are."""
     file = tmp_path / "t.jsonl"
