@@ -100,7 +100,7 @@ def lanczos(product: Product, dimension: int, steps: int = 50, seed: int | np.ra
 
     Example:
         >>> H = np.diag(np.arange(1000.0))
-        >>> pairs = lanczos(lambda v: H @ v, 1000, steps=80)
+        >>> pairs = lanczos(lambda v: H @ v, 1000, steps=120)
         >>> bool(abs(pairs.values[-1] - 999) < 0.01)
         True
 

@@ -184,7 +184,7 @@ def test_step_does_not_depend_on_the_scale_of_inputs_without_damping():
         for network, x in zip(pair, (X, X * scale), strict=True):
             step(KFAC(0.1, rescaling="none", damping=damping), network, x, y)
         difference = np.abs(pair[0].forward(X) - pair[1].forward(X * scale)).max()
-        assert (difference < 1e-5) == is_invariant
+        assert difference < 1e-4 if is_invariant else difference > 1e-3  # what is left of the damping, and of 0.1
 
 
 # -- the length ------------------------------------------------------------------------------------------------------
