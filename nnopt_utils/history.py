@@ -51,6 +51,27 @@ class History:
         """Number of mini-batches an epoch; the last one may be smaller."""
         return -(-self.n_samples // self.batch_size)
 
+    def finish_epoch(self, rate: float, seconds: float) -> None:
+        """Record the end of an epoch whose steps are all in ``step_losses``.
+
+        Args:
+            rate: of the epoch's last step.
+            seconds: that it took.
+
+        Example:
+            >>> history = History(seed=0, batch_size=2, n_samples=3, step_losses=[1.0, 4.0])
+            >>> history.finish_epoch(rate=0.1, seconds=0.5)
+            >>> history.epoch, history.train_loss         # the second batch had one sample
+            (1, [2.0])
+        """
+        sizes = np.full(self.steps_per_epoch, self.batch_size)
+        sizes[-1] = self.n_samples - (self.steps_per_epoch - 1) * self.batch_size
+        self.train_loss.append(float(np.average(self.step_losses[-self.steps_per_epoch :], weights=sizes)))
+        self.learning_rate.append(rate)
+        self.seconds.append(seconds)
+        self.epoch += 1
+        self.step = 0
+
     def __repr__(self) -> str:
         parts = [f"{self.epoch} epochs", f"{len(self.step_losses)} steps"]
         if self.train_loss:

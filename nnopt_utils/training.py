@@ -162,8 +162,8 @@ def fit(
         Keras's ``fit`` reports the accuracy of the training batches under way; here only the validation set is
         judged, after the epoch. Keras keeps the last, smaller batch, as here; many PyTorch loops drop it.
     """
-    _check_types(network, optimizer, epochs)
-    x, y, validation = _check_training_data(network, data)
+    check_network_and_optimizer(network, optimizer, epochs)
+    x, y, validation = check_training_data(network, data)
     check_integer("epochs", epochs, low=1)
     check_integer("batch_size", batch_size, low=1)
     if blas_threads is not None:
@@ -220,7 +220,7 @@ class _Run:
                     history.interrupted = True
                     if history.step < len(order):
                         return False
-        _finish_epoch(history, self.optimizer.learning_rate, time.perf_counter() - begun)
+        history.finish_epoch(self.optimizer.learning_rate, time.perf_counter() - begun)
         return True
 
     def _step(self, batch: np.ndarray) -> tuple[float, np.ndarray]:
@@ -234,7 +234,8 @@ class _Run:
             self.optimizer.step(theta, gradient)
         except NonFiniteGradientError as error:
             where = f"epoch {self.history.epoch + 1}, step {self.history.step + 1}"
-            raise DivergenceError(self._divergence_message(where, str(error)), self.history) from None
+            message = divergence_message(self.history, self.optimizer, where, str(error))
+            raise DivergenceError(message, self.history) from None
         return loss, gradient
 
     def _call_back(self, loss: float, gradient: np.ndarray) -> bool:
@@ -252,18 +253,33 @@ class _Run:
             loss, accuracy = self.network.evaluate(x, y, parameters=judged)
         if not math.isfinite(loss):  # the epoch's last step did it
             where = f"epoch {history.epoch}, step {history.steps_per_epoch}"
-            raise DivergenceError(self._divergence_message(where, f"the validation loss is {loss}"), history)
+            what = f"the validation loss is {loss}"
+            raise DivergenceError(divergence_message(history, self.optimizer, where, what), history)
         history.val_loss.append(loss)
         history.val_accuracy.append(accuracy)
 
-    def _divergence_message(self, where: str, what: str) -> str:
-        losses = self.history.step_losses
-        last = f"{losses[-1]:.4g}" if losses else "none"
-        return (
-            f"training diverged in {where}: {what}; learning rate {self.optimizer.learning_rate:g}, loss of the step "
-            f"before: {last}. Try a learning rate 3 to 10 times smaller, scale the inputs to [0, 1], or clip the "
-            "gradient (global_clipnorm=1.0)."
-        )
+
+def divergence_message(history: History, optimizer: Optimizer, where: str, what: str) -> str:
+    """Say where training diverged, at which rate, and what to try: the text of a :class:`DivergenceError`.
+
+    Args:
+        history: up to there.
+        optimizer: that it was trained with.
+        where: epoch and step.
+        what: is not finite.
+
+    Example:
+        >>> from nnopt_utils.optimizers import SGD
+        >>> history = History(seed=0, batch_size=2, n_samples=4, step_losses=[3.0])
+        >>> divergence_message(history, SGD(learning_rate=9.0), "epoch 1, step 2", "the loss is inf")[:84]
+        'training diverged in epoch 1, step 2: the loss is inf; learning rate 9, loss of the '
+    """
+    last = f"{history.step_losses[-1]:.4g}" if history.step_losses else "none"
+    return (
+        f"training diverged in {where}: {what}; learning rate {optimizer.learning_rate:g}, loss of the step "
+        f"before: {last}. Try a learning rate 3 to 10 times smaller, scale the inputs to [0, 1], or clip the "
+        "gradient (global_clipnorm=1.0)."
+    )
 
 
 def _status(history: History, epochs: int) -> str:
@@ -274,17 +290,6 @@ def _status(history: History, epochs: int) -> str:
 def _is_true(answer: Any) -> bool:
     """Did a callback return ``True``, Python's or NumPy's? Any other value, such as a number, stops nothing."""
     return isinstance(answer, bool | np.bool_) and bool(answer)
-
-
-def _finish_epoch(history: History, rate: float, seconds: float) -> None:
-    steps = history.steps_per_epoch
-    sizes = np.full(steps, history.batch_size)
-    sizes[-1] = history.n_samples - (steps - 1) * history.batch_size
-    history.train_loss.append(float(np.average(history.step_losses[-steps:], weights=sizes)))
-    history.learning_rate.append(rate)
-    history.seconds.append(seconds)
-    history.epoch += 1
-    history.step = 0
 
 
 def _begin(history: History | None, n_samples: int, batch_size: int, seed: int | np.random.Generator) -> History:
@@ -303,7 +308,23 @@ def _begin(history: History | None, n_samples: int, batch_size: int, seed: int |
     return history
 
 
-def _check_types(network: Any, optimizer: Any, epochs: Any) -> None:
+def check_network_and_optimizer(network: Any, optimizer: Any, epochs: Any = None) -> None:
+    """Refuse what ``fit`` and the parallel methods cannot take as their first two arguments.
+
+    Args:
+        network: an ``MLP``.
+        optimizer: an ``Optimizer``, new or one that has trained this network.
+        epochs: what came as the fourth argument: no array.
+
+    Raises:
+        TypeError, ValueError: anything else.
+
+    Example:
+        >>> check_network_and_optimizer(MLP([1, 2]), "sgd")
+        Traceback (most recent call last):
+        ...
+        TypeError: optimizer: got 'sgd'; expected an Optimizer, e.g. SGD(learning_rate=0.1)
+    """
     if not isinstance(network, MLP):
         hint = "; the network comes first: fit(network, optimizer, data)" if isinstance(optimizer, MLP) else ""
         raise TypeError(f"network: got {describe(network)}; expected an MLP{hint}")
@@ -323,9 +344,21 @@ def _check_belongs(network: MLP, optimizer: Optimizer) -> None:
         )
 
 
-def _check_training_data(
-    network: MLP, data: Any
-) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+def check_training_data(network: MLP, data: Any) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+    """Return what ``fit`` takes of its ``data``: x and y, checked for a network and contiguous, and the validation pair.
+
+    Args:
+        network: what is to be trained.
+        data: a ``Dataset``, ``(x, y)`` or ``(x, y, x_val, y_val)``.
+
+    Raises:
+        TypeError, ValueError: other data, or data that do not fit the network.
+
+    Example:
+        >>> x, y, validation = check_training_data(MLP([1, 2]), ([[0.0], [1.0]], [0, 1]))
+        >>> x.dtype, validation
+        (dtype('float32'), None)
+    """
     if hasattr(data, "x_train"):
         data = (data.x_train, data.y_train, data.x_val, data.y_val)
     if not isinstance(data, tuple | list) or len(data) not in (2, 4):
