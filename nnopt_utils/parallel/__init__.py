@@ -9,23 +9,53 @@ a ``ParallelHistory``.
 ``team``                  the processes: started, watched and ended; the memory that they share
 ``result``                what a parallel training leaves behind
 ``data_parallel``         each worker has a share of every batch; the steps are those of one process
+``delays``                delayed gradients: runs with them; stability, best rates and noise on quadratics
+``speedup``               what P workers can gain, in time and in memory; what an all-reduce costs
+``cluster``               imagined machines: how long their gradients and messages take
+``simulation``            synchronous, asynchronous, stale-synchronous and local training on them, in simulated time
 ========================  =====================================================================================
 """
 
 from nnopt_utils.parallel.all_reduce import ring_all_reduce, tree_all_reduce
+from nnopt_utils.parallel.cluster import Cluster
 from nnopt_utils.parallel.data_parallel import data_parallel
+from nnopt_utils.parallel.delays import (
+    BestRate,
+    best_rate,
+    contraction,
+    delayed_descent,
+    delayed_noise_floor,
+    expected_asynchronous_path,
+    stability_limit,
+)
 from nnopt_utils.parallel.links import Link, Rehearsal, Send, rehearse
 from nnopt_utils.parallel.result import ParallelHistory
+from nnopt_utils.parallel.simulation import Simulation, simulate_asynchrony
+from nnopt_utils.parallel.speedup import all_reduce_seconds, amdahl, gustafson, zero_bytes_per_parameter
 from nnopt_utils.parallel.team import WorkerError
 
 __all__ = [
+    "BestRate",
+    "Cluster",
     "Link",
     "ParallelHistory",
     "Rehearsal",
     "Send",
+    "Simulation",
     "WorkerError",
+    "all_reduce_seconds",
+    "amdahl",
+    "best_rate",
+    "contraction",
     "data_parallel",
+    "delayed_descent",
+    "delayed_noise_floor",
+    "expected_asynchronous_path",
+    "gustafson",
     "rehearse",
     "ring_all_reduce",
+    "simulate_asynchrony",
+    "stability_limit",
     "tree_all_reduce",
+    "zero_bytes_per_parameter",
 ]
