@@ -9,23 +9,46 @@ a ``ParallelHistory``.
 ``team``                  the processes: started, watched and ended; the memory that they share
 ``result``                what a parallel training leaves behind
 ``data_parallel``         each worker has a share of every batch; the steps are those of one process
+``all_gather``            what each worker has, for all of them
+``compressors``           compressed gradients: what all ways share, and error feedback
+``sparse``                how many entries are sent, and where they lie
+``top_k``                 the largest entries
+``random_k``              entries that chance picks
+``sign``                  one bit an entry
+``power_sgd``             weight matrices of low rank
+``compressed_descent``    gradient descent with compressed steps, without workers
 ========================  =====================================================================================
 """
 
+from nnopt_utils.parallel.all_gather import ring_all_gather
 from nnopt_utils.parallel.all_reduce import ring_all_reduce, tree_all_reduce
+from nnopt_utils.parallel.compressed_descent import compressed_descent
+from nnopt_utils.parallel.compressors import Compressor, Message
 from nnopt_utils.parallel.data_parallel import data_parallel
 from nnopt_utils.parallel.links import Link, Rehearsal, Send, rehearse
+from nnopt_utils.parallel.power_sgd import PowerSGD
+from nnopt_utils.parallel.random_k import RandomK
 from nnopt_utils.parallel.result import ParallelHistory
+from nnopt_utils.parallel.sign import SignCompressor
 from nnopt_utils.parallel.team import WorkerError
+from nnopt_utils.parallel.top_k import TopK
 
 __all__ = [
+    "Compressor",
     "Link",
+    "Message",
     "ParallelHistory",
+    "PowerSGD",
+    "RandomK",
     "Rehearsal",
     "Send",
+    "SignCompressor",
+    "TopK",
     "WorkerError",
+    "compressed_descent",
     "data_parallel",
     "rehearse",
+    "ring_all_gather",
     "ring_all_reduce",
     "tree_all_reduce",
 ]
