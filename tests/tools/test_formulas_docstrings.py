@@ -26,6 +26,7 @@ from nnopt_utils.second_order import matrix_roots
 from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim, Subject
 from tools.formulas.read import RELATION, docstring_claim, docstring_fragments
+from tools.formulas.subjects.compression import COMPRESSION
 from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
 from tools.formulas.subjects.natural_gradient import NATURAL_GRADIENT
 from tools.formulas.subjects.newton import NEWTON
@@ -46,7 +47,7 @@ def owners() -> list:
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
     fits = [second_order.gauss_newton, second_order.levenberg_marquardt]
-    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT, *fits]
+    return [*found, muon.newton_schulz, *COMPRESSION, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT, *fits]
 
 
 OWNERS = owners()
