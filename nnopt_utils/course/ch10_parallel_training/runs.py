@@ -53,9 +53,7 @@ def rounds_without_noise(workers: Sequence[int], kappas: Sequence[float]) -> dic
     return found
 
 
-def floors_and_decays(
-    delays: Sequence[int], rates: np.ndarray
-) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+def floors_and_decays(delays: Sequence[int], rates: np.ndarray) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
     """τ → the settled mean square of the error (λ = σ = 1), and the steps to lose a factor e; NaN where unstable."""
     floors, decays = {}, {}
     for tau in delays:

@@ -80,7 +80,9 @@ def run(label: str, workers: int, rate: float, seed: int) -> dict[str, Any]:
     return row(label, workers, rate, seed, None, None)
 
 
-def row(label: str, workers: int, rate: float, seed: int, seconds: float | None, megabytes: float | None) -> dict[str, Any]:
+def row(
+    label: str, workers: int, rate: float, seed: int, seconds: float | None, megabytes: float | None
+) -> dict[str, Any]:
     """A row of the table; ``None`` where the target was not reached."""
     return {"label": label, "workers": workers, "rate": rate, "seed": seed, "seconds": seconds, "megabytes": megabytes}
 
@@ -90,7 +92,9 @@ def rows() -> list[dict[str, Any]]:
     return [json.loads(line) for line in TABLE.read_text(encoding="utf-8").splitlines()]
 
 
-def seconds_of(found: Sequence[dict[str, Any]], label: str, workers: int, rate: float, seeds: Sequence[int]) -> np.ndarray:
+def seconds_of(
+    found: Sequence[dict[str, Any]], label: str, workers: int, rate: float, seeds: Sequence[int]
+) -> np.ndarray:
     """Seconds to the target, seed by seed; ∞ where it was not reached, or not run."""
     key = {(r["label"], r["workers"], r["rate"], r["seed"]): r["seconds"] for r in found}
     times = [key.get((label, workers, rate, seed)) for seed in seeds]
