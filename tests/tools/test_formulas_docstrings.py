@@ -27,6 +27,7 @@ from nnopt_utils.second_order import matrix_roots
 from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim, Subject
 from tools.formulas.read import RELATION, docstring_claim, docstring_fragments
+from tools.formulas.subjects.compression import COMPRESSION
 from tools.formulas.subjects.delays import DELAYS
 from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
 from tools.formulas.subjects.natural_gradient import NATURAL_GRADIENT
@@ -51,7 +52,7 @@ def owners() -> list:
     return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT, *fits, *OF_PARALLEL]
 
 
-OF_PARALLEL = [*DELAYS, parallel.delayed_descent, parallel.expected_asynchronous_path]
+OF_PARALLEL = [*COMPRESSION, *DELAYS, parallel.delayed_descent, parallel.expected_asynchronous_path]
 OWNERS = owners()
 CLAIMS = {claim.where: claim for owner in OWNERS if (claim := docstring_claim(owner))}
 every_claim = pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)

@@ -25,6 +25,7 @@ from nnopt_utils.optimizers import muon
 from nnopt_utils.schedules.shapes import SHAPES
 from nnopt_utils.second_order import matrix_roots
 from tools.formulas.claims import Subject
+from tools.formulas.subjects.compression import COMPRESSION
 from tools.formulas.subjects.delays import DELAYS
 from tools.formulas.subjects.descent import difference_of_values, quadratic
 from tools.formulas.subjects.least_squares import OWNERS as MORE_GARBOW_HILLSTROM
@@ -197,6 +198,7 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 
 # -- networks and line searches --------------------------------------------------------------------------------------
 
+DOCUMENTED |= COMPRESSION
 DOCUMENTED |= NEWTON
 DOCUMENTED |= PRODUCTS
 DOCUMENTED |= R_OPERATOR
