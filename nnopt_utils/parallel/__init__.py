@@ -21,6 +21,14 @@ a ``ParallelHistory``.
 ``speedup``               what P workers can gain, in time and in memory; what an all-reduce costs
 ``cluster``               imagined machines: how long their gradients and messages take
 ``simulation``            synchronous, asynchronous, stale-synchronous and local training on them, in simulated time
+``all_gather``            what each worker has, for all of them
+``compressors``           compressed gradients: what all ways share, and error feedback
+``sparse``                how many entries are sent, and where they lie
+``top_k``                 the largest entries
+``random_k``              entries that chance picks
+``sign``                  one bit an entry
+``power_sgd``             weight matrices of low rank
+``compressed_descent``    gradient descent with compressed steps, without workers
 ========================  =====================================================================================
 """
 
