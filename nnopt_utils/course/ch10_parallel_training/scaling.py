@@ -113,7 +113,7 @@ def main() -> None:
     from joblib import Parallel, delayed
 
     jobs = [delayed(measure)(label, workers) for workers in reversed(WORKERS) for label in METHODS]
-    made = [line for part in Parallel(n_jobs=1)(jobs) for line in part]
+    made = [line for part in Parallel(n_jobs=-1)(jobs) for line in part]
     TABLE.write_text("".join(json.dumps(line) + "\n" for line in made), encoding="utf-8")
 
 
