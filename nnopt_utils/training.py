@@ -345,7 +345,7 @@ def _check_belongs(network: MLP, optimizer: Optimizer) -> None:
 
 
 def check_training_data(network: MLP, data: Any) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
-    """Return what ``fit`` takes of its ``data``: x and y, checked for a network and contiguous, and the validation pair.
+    """Return what ``fit`` takes of its ``data``: x and y, checked for a network, contiguous, and the validation pair.
 
     Args:
         network: what is to be trained.

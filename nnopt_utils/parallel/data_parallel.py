@@ -76,18 +76,18 @@ def data_parallel(
 ) -> ParallelHistory:
     r"""Train a network on several processes that share each batch: the same steps as ``fit``, up to rounding.
 
-    Each of P workers has the network, the optimizer, and in every step its shard of the batch, :math:`B_r` of B samples. It
-    computes the mean gradient :math:`g_r` of these; an all-reduce gives everyone
+    Each of P workers has the network, the optimizer, and in every step its shard of the batch, :math:`B_r` of B
+    samples. It computes the mean gradient :math:`g_r` of these; an all-reduce gives everyone
 
     .. math:: g = \sum_r \frac{B_r}{B}\, g_r
 
-    which is the gradient of the whole batch, and everyone takes the same step. The weights matter: the plain mean of the
-    :math:`g_r` is another vector when shards are not equal.
+    which is the gradient of the whole batch, and everyone takes the same step. The weights matter: the plain mean of
+    the :math:`g_r` is another vector when shards are not equal.
 
     Args:
         network: what to train; its parameters change in place.
         optimizer: any; afterwards it has the state that the workers' copies have.
-        data: a ``Dataset``, ``(x, y)``, or ``(x, y, x_val, y_val)``; the samples are shared, not copied for each worker.
+        data: a ``Dataset``, ``(x, y)``, or ``(x, y, x_val, y_val)``; the samples are shared, not copied for each.
         epochs: how many epochs in all, >= 1; default 10.
         batch_size: B >= 1, of all workers together; default 32.
         seed: fixes the order of the samples: the batches are those of ``fit`` with this seed.
@@ -104,8 +104,8 @@ def data_parallel(
         The history. An interrupt ends the run after the step under way.
 
     Raises:
-        WorkerError: a worker was killed or failed; names it. ``error.history`` is the training up to there, and the network
-            and the optimizer are as that left them.
+        WorkerError: a worker was killed or failed; names it. ``error.history`` is the training up to there, and the
+            network and the optimizer are as that left them.
         DivergenceError: as in ``fit``.
         TypeError, ValueError: bad arguments; nothing is changed.
 
@@ -115,7 +115,7 @@ def data_parallel(
         >>> x, y = np.array([[0.0], [1.0], [2.0], [3.0], [4.0]]), np.array([0, 0, 0, 1, 1])
         >>> one, two = MLP([1, 2], dtype="float64"), MLP([1, 2], dtype="float64")
         >>> history = fit(one, SGD(learning_rate=1.0), (x, y), epochs=3, batch_size=4, progress=False)
-        >>> parallel = data_parallel(two, SGD(learning_rate=1.0), (x, y), epochs=3, batch_size=4, workers=2, progress=False)
+        >>> parallel = data_parallel(two, SGD(learning_rate=1.0), (x, y), epochs=3, batch_size=4, progress=False)
         >>> bool(np.abs(one.parameters - two.parameters).max() < 1e-12), parallel.workers
         (True, 2)
 
@@ -123,10 +123,10 @@ def data_parallel(
     data); Goyal et al. (2017), *Accurate, large minibatch SGD*, arXiv:1706.02677, Section 3 (what goes wrong in it).
 
     Warning:
-        PyTorch's ``DistributedDataParallel`` takes the plain mean of the workers' gradients, which is right for shards of one
-        size only. Keras's and TensorFlow's strategies add the workers' gradients: there the loss of a worker has to be divided
-        by the size of the whole batch. In a script, the call stands below ``if __name__ == "__main__":``, since a spawned
-        process imports the script first.
+        PyTorch's ``DistributedDataParallel`` takes the plain mean of the workers' gradients, which is right for shards
+        of one size only. Keras's and TensorFlow's strategies add the workers' gradients: there the loss of a worker has
+        to be divided by the size of the whole batch. In a script, the call stands below
+        ``if __name__ == "__main__":``, since a spawned process imports the script first.
     """
     check_network_and_optimizer(network, optimizer, epochs)
     x, y, validation = check_training_data(network, data)
@@ -188,8 +188,8 @@ def _begin(
         raise TypeError(f"history: got {describe(history)}; expected the ParallelHistory that an earlier call returned")
     if (history.n_samples, history.batch_size, history.workers) != (n_samples, batch_size, workers):
         raise ValueError(
-            f"history: got one of {history.n_samples} samples in batches of {history.batch_size} on {history.workers} workers; "
-            f"expected {n_samples} samples in batches of {batch_size} on {workers} workers, as in this call"
+            f"history: got one of {history.n_samples} samples in batches of {history.batch_size} on {history.workers} "
+            f"workers; expected {n_samples} samples in batches of {batch_size} on {workers} workers, as in this call"
         )
     history.interrupted = False
     return history

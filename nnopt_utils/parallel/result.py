@@ -17,8 +17,8 @@ class ParallelHistory(History):
         workers: P, how many there were.
         updates: how many updates came of each worker, or, where all make each together, of all.
         bytes_sent: how many bytes each worker sent to others, in all.
-        staleness: of each update, how many others came between the read of θ and it, in the order of the updates; empty where
-            every update is made of gradients at the θ that it changes.
+        staleness: of each update, how many others came between the read of θ and it, in the order of the updates; empty
+            where every update is made of gradients at the θ that it changes.
         order: of each update, the rank of its worker; empty where all make each together.
 
     Other attributes are :class:`~nnopt_utils.history.History`'s.

@@ -13,9 +13,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import cloudpickle
 import numpy as np
@@ -142,8 +142,9 @@ class ProcessLink:
 class Worker(NamedTuple):
     """What a worker's function is given.
 
-    ``settings`` is what the parent gave to all. ``arrays`` are shared, and so is ``progress``, where each worker counts, at
-    its rank, what the parent's bar shows. ``generator`` is the worker's own, seeded from the run's seed and its rank.
+    ``settings`` is what the parent gave to all. ``arrays`` are shared, and so is ``progress``, where each worker
+    counts, at its rank, what the parent's bar shows. ``generator`` is the worker's own, seeded from the run's seed and
+    its rank.
     """
 
     rank: int
@@ -164,10 +165,8 @@ class Worker(NamedTuple):
     @contextmanager
     def until_stopped(self) -> Iterator[None]:
         """End the block, and no more, where a wait ends because the parent has asked all to stop."""
-        try:
+        with suppress(Stopped):
             yield
-        except Stopped:
-            pass
 
 
 class _Start(NamedTuple):
@@ -304,12 +303,12 @@ class Team:
 
     def _look(self, waiting: set[int]) -> None:
         """Hear what workers say, and see which have ended."""
-        pipes = {self._pipes[rank]: rank for rank in waiting}
+        pipes: dict[Any, int] = {self._pipes[rank]: rank for rank in waiting}
         for pipe in connection.wait(list(pipes), timeout=POLL):
-            rank = pipes[pipe]  # type: ignore[index]
+            rank = pipes[pipe]
             waiting.discard(rank)
             try:
-                kind, said = pipe.recv()  # type: ignore[union-attr]
+                kind, said = cast("connection.Connection", pipe).recv()
             except (EOFError, OSError):  # it has ended and said nothing
                 self.processes[rank].join(GRACE)
                 self._fail(rank, self._how_it_ended(rank))
@@ -372,6 +371,7 @@ def _pickled(job: Any) -> bytes:
 def _main(start: _Start) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    said: tuple[str, Any]
     try:
         with threadpool_limits(1):
             function, settings = pickle.loads(start.job)
