@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -85,3 +86,8 @@ def tree_all_reduce(vector: np.ndarray, link: Link) -> None:
 
 
 ALL_REDUCES: dict[str, Callable[[np.ndarray, Link], None]] = {"ring": ring_all_reduce, "tree": tree_all_reduce}
+
+
+def message_bytes(n: int, dtype: np.dtype[Any], workers: int, all_reduce: str) -> int:
+    """Size of the largest message of an all-reduce of n numbers: a ring sends pieces."""
+    return (-(-n // workers) if all_reduce == "ring" else n) * dtype.itemsize
