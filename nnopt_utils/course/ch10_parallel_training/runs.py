@@ -1,0 +1,123 @@
+"""Longer runs of chapter 10, and what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nnopt_utils.datasets import Dataset
+from nnopt_utils.layout import Place
+from nnopt_utils.networks import MLP
+from nnopt_utils.optimizers import Adam
+from nnopt_utils.parallel import (
+    Compressor,
+    best_rate,
+    contraction,
+    data_parallel,
+    delayed_noise_floor,
+    expected_asynchronous_path,
+)
+from nnopt_utils.training import fit
+
+
+def seconds_of_an_epoch(
+    data: Dataset, batch_sizes: Sequence[int]
+) -> tuple[dict[str, dict[int, float]], dict[int, float]]:
+    """Seconds of the second epoch with one process and with two, and the bytes of an epoch that each of the two sends."""
+    seconds: dict[str, dict[int, float]] = {"one process": {}, "two processes": {}}
+    sent = {}
+    for size in batch_sizes:
+        alone = fit(MLP([784, 64, 64, 10]), Adam(), data, epochs=2, batch_size=size)
+        shared = data_parallel(MLP([784, 64, 64, 10]), Adam(), data, epochs=2, batch_size=size, workers=2)
+        seconds["one process"][size], seconds["two processes"][size] = alone.seconds[1], shared.seconds[1]
+        sent[size] = shared.bytes_sent[0] / 2
+    return seconds, sent
+
+
+def rounds_without_noise(workers: Sequence[int], kappas: Sequence[float]) -> dict[float, dict[int, float]]:
+    """κ → P → gradient times until the error has fallen by 1,000 in the long run, each P at its best rate.
+
+    >>> found = rounds_without_noise((1, 4), (10.0,))[10.0]
+    >>> round(found[1], 1), round(found[4], 1)
+    (34.4, 40.0)
+    """
+    found: dict[float, dict[int, float]] = {}
+    for kappa in kappas:
+        found[kappa] = {}
+        for P in workers:
+            factor = best_rate(P - 1, [1.0, kappa]).contraction
+            updates = np.log(1e3) / -np.log(factor) if factor > 0 else 1.0
+            found[kappa][P] = max(updates, 1.0) / P
+    return found
+
+
+def floors_and_decays(
+    delays: Sequence[int], rates: np.ndarray
+) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+    """τ → the settled mean square of the error (λ = σ = 1), and the steps to lose a factor e; NaN where unstable."""
+    floors, decays = {}, {}
+    for tau in delays:
+        floor = np.array([delayed_noise_floor(float(rate), 1.0, tau) for rate in rates])
+        factor = np.array([contraction(float(rate), tau) for rate in rates])
+        stable = factor < 1
+        floors[tau] = np.where(stable, floor, np.nan)
+        decays[tau] = np.where(stable, -1 / np.log(np.where(stable, factor, 0.5)), np.nan)
+    return floors, decays
+
+
+def gap_to_heavy_ball(problem: Any, learning_rate: float, workers: int, steps: int) -> float:
+    """How far the path with the expected staleness and the heavy ball with β = 1 − 1/P and the rate η/P come apart."""
+    path = expected_asynchronous_path(problem, learning_rate, workers, steps).points
+    theta, velocity, gap = np.array(problem.start, dtype=float), np.zeros(len(problem.start)), 0.0
+    for t in range(steps):
+        velocity = (1 - 1 / workers) * velocity - learning_rate / workers * problem.gradient(theta)
+        theta = theta + velocity
+        gap = max(gap, float(np.abs(theta - path[t + 1]).max()))
+    return gap
+
+
+class SignTrap:
+    """J = ½ |θ[0] + θ[1]| + |θ[0] − θ[1]|, with a subgradient of full length where a term is 0.
+
+    >>> SignTrap().value(np.array([1.0, 1.0])), SignTrap().gradient(np.array([1.0, 1.0])).tolist()
+    (1.0, [1.5, -0.5])
+    """
+
+    start = np.array([1.0, 1.0])
+
+    def value(self, theta: np.ndarray) -> float:
+        """J(θ)."""
+        return float(0.5 * abs(theta[0] + theta[1]) + abs(theta[0] - theta[1]))
+
+    def gradient(self, theta: np.ndarray) -> np.ndarray:
+        """A subgradient: the sign of 0 is 1."""
+        plus = 1.0 if theta[0] + theta[1] >= 0 else -1.0
+        minus = 1.0 if theta[0] - theta[1] >= 0 else -1.0
+        return np.array([0.5 * plus + minus, 0.5 * plus - minus])
+
+
+def bytes_and_kept(compressor: Compressor, gradient: np.ndarray, layout: Sequence[Place]) -> tuple[int, float]:
+    """The bytes of a compressed gradient, and which share of ‖g‖² it has."""
+    compressor.prepare(layout)
+    message = compressor.compress(gradient)
+    sent = compressor.decompress(message, gradient.size, gradient.dtype)
+    return message.n_bytes, float(np.sum(np.square(sent, dtype=float)) / np.sum(np.square(gradient, dtype=float)))
+
+
+def many_rounds(
+    theta: float, minima: Sequence[float], curvatures: Sequence[float], learning_rate: float, local_steps: int
+) -> float:
+    """Where local SGD is after 1,000 rounds: each worker goes its H steps on its own parabola, then the mean is taken.
+
+    >>> round(many_rounds(0.0, (-1.0, 1.0), (4.0, 1.0), 0.1, local_steps=2), 6)
+    -0.542169
+    """
+    b, curvature = np.asarray(minima), np.asarray(curvatures)
+    for _ in range(1000):
+        own = np.full(len(b), theta)
+        for _ in range(local_steps):
+            own -= learning_rate * curvature * (own - b)
+        theta = float(own.mean())
+    return theta
