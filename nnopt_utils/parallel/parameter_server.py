@@ -45,10 +45,10 @@ Factor = Callable[[int], float]
 
 @dataclass(repr=False)
 class ServerHistory(ParallelHistory):
-    """What a training with a :func:`parameter_server` leaves behind; arrays have an entry an update, in their order.
+    """What a training with a :func:`parameter_server` leaves behind. Arrays have an entry an update, in their order.
 
-    With ``order``, ``staleness`` and ``batches`` the run can be repeated in one process: update v changes θ_v by the gradient
-    of batch ``batches[v]`` of its epoch at θ_{v − τ}, where τ = ``staleness[v]``.
+    With ``order``, ``staleness`` and ``batches`` a run can be repeated in one process: update v, from 0, changes
+    θ_v by the gradient of batch ``batches[v]`` of its epoch at θ_{v − τ}, τ = ``staleness[v]``.
 
     Attributes:
         batches: which batch of its epoch the gradient was of, from 0.
@@ -60,10 +60,10 @@ class ServerHistory(ParallelHistory):
     ``bytes_sent`` counts gradients; the loss and a few counters, which travel beside them, are not counted.
 
     Example:
-        >>> history = ServerHistory(seed=0, batch_size=1, n_samples=3, workers=2, gradient_seconds=np.array([0.1, 0.3, 0.3]))
-        >>> history.order = np.array([0, 1, 1])
+        >>> history = ServerHistory(seed=0, batch_size=1, n_samples=3, workers=2)
+        >>> history.order, history.gradient_seconds = np.array([0, 1, 1]), np.array([0.1, 0.3, 0.5])
         >>> history.mean_gradient_seconds
-        [0.1, 0.3]
+        [0.1, 0.4]
     """
 
     batches: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -118,59 +118,61 @@ def parameter_server(
 ) -> ServerHistory:
     r"""Train a network asynchronously: P processes compute gradients, a server applies each as it comes.
 
-    The server, which is the calling process, owns θ and the optimizer. A worker is handed θ and a mini-batch, computes the
-    gradient, and brings it; the server takes a step with it at once, and hands the worker the new θ and the next batch. So the
-    gradient of a step is not of the θ that it changes. Its *staleness* τ is how many steps came between: with v for the number
-    of steps taken,
+    The server, which is the calling process, owns θ and the optimizer. A worker is handed θ and a mini-batch, computes
+    the gradient, and brings it; the server takes a step with it at once, and hands the worker the new θ and the next
+    batch. So the gradient of a step is not of the θ that it changes. Its *staleness* τ is how many steps came between:
+    with v for the number of steps taken,
 
     .. math:: \tau = v_{\text{applied}} - v_{\text{fetched}}
 
-    and step v takes the gradient at :math:`\theta_{v - \tau}`. It is counted for every step. θ is copied for each worker between
-    two steps, so a gradient is always of one of the θ_v, never of a mixture. One worker gives ``fit``'s steps.
+    and θ_v is changed by a gradient at θ_{v − τ}. It is counted for every step. θ is copied for each worker between two
+    steps, so a gradient is of one of the θ_v, never of a mixture. One worker gives ``fit``'s steps.
 
-    The batches of an epoch are ``fit``'s, handed out in ``fit``'s order. All have to be back before the next epoch begins:
-    there workers do wait. Without a bound, P workers and S >= P batches, the mean staleness of an epoch is
-    (P − 1) (1 − P / 2S), *however fast or slow each worker is*: a step is counted once by every gradient that is under way.
-    Only the spread differs: a slow worker's gradients are staler, and the others' fresher.
+    The batches of an epoch are ``fit``'s, handed out in ``fit``'s order. All have to be back before the next epoch
+    begins: there workers do wait. Without a bound, with P workers and S >= P batches, the mean staleness of an epoch is
+    (P − 1) (1 − P / 2S), *however fast or slow each worker is*, for every step adds one to each other gradient that is
+    under way. Only the spread differs: a slow worker's gradients are staler, and the others' fresher.
 
-    **A bound** makes it stale-synchronous parallel. A worker's clock c is how many of its gradients the server has taken in
-    this call. With ``staleness_bound`` = s it is handed θ only when no worker's clock is below c − s; until then it waits. So
-    clocks differ by at most s when a gradient is begun, and by at most s + 1 at any time. This bounds the staleness: while a worker
-    of clock c computes, each other one gets from c − s at the lowest to c + s + 1 at most, hence
+    **A bound** makes it stale-synchronous parallel. A worker's clock c is how many of its gradients the server has
+    taken in this call. With ``staleness_bound`` = s it is handed θ only when no worker's clock is below c − s; until
+    then it waits. So c is at most s above the lowest clock when a gradient is begun, and at most s + 1 at any time.
+    This bounds the staleness: while a worker of clock c computes, each other one gets from c − s at the lowest to
+    c + s + 1 at most, hence
 
     .. math:: \tau \le (P - 1) (2 s + 1) .
 
-    s = 0 is lockstep: everyone takes part once in each round, all gradients of a round are of one θ (unless an epoch ends within
-    it), and the r-th that is applied has staleness r − 1.
+    s = 0 is lockstep: everyone takes part once in each round, all gradients of a round are of one θ, and the r-th that
+    is applied has staleness r − 1. (A round in which an epoch ends has two θ.)
 
     Args:
         network: what to train; its parameters change in place.
         optimizer: any but those that look at the batch themselves, such as ``KFAC``: the server has only gradients. One
             optimizer, one state, which advances with everyone's gradients.
-        data: a ``Dataset``, ``(x, y)``, or ``(x, y, x_val, y_val)``; the samples are shared, not copied for each worker.
+        data: a ``Dataset``, ``(x, y)``, or ``(x, y, x_val, y_val)``; the samples are shared, not copied for each.
         epochs: how many epochs in all, >= 1; default 10.
         batch_size: B >= 1, of each gradient; default 32.
         seed: fixes the batches. The order in which workers come is up to the machine: with two or more, runs differ.
         workers: P >= 1; default 2. Each is a process with one BLAS thread; the server is one more.
         staleness_bound: s >= 0; default ``None``, no bound.
-        staleness_aware: ``True``: a step has the rate η / τ where τ >= 1. Or a function of τ that gives the rate's factor,
-            >= 0. Default ``False``. It is the rate that is changed, since a scaled gradient means nothing to Adam; where a rule
-            multiplies its whole velocity by the rate (PyTorch's SGD), older gradients' shares shrink with it.
-        slow: seconds that are added to each gradient of a worker, to see what a slow one does: ``{rank: seconds}``, or P
-            numbers. Default none.
-        on_failure: when a worker is killed or fails: ``"raise"`` (default), or ``"continue"`` with the others, who take over its
-            batch; ``history.lost`` has its rank.
+        staleness_aware: ``True``: a step has the rate η / τ where τ >= 1. Or a function of τ that gives the rate's
+            factor, >= 0. Default ``False``. The rate is changed, not the gradient, whose scale Adam takes out again.
+            Where a rule multiplies its whole velocity by the rate (PyTorch's SGD), older gradients' shares in the step
+            shrink with it.
+        slow: seconds that are added to each gradient of a worker, to see what a slow one does: ``{rank: seconds}``, or
+            P numbers. Default none.
+        on_failure: when a worker is killed or fails: ``"raise"`` (default), or ``"continue"`` with the others, who take
+            over its batch; ``history.lost`` has its rank.
         history: of an earlier, shorter or interrupted call: training goes on there, with the batches that are not back.
         progress: show one progress bar.
 
     Returns:
         The history. ``step_losses`` are of the batches at the θ that their workers had, in the order of the steps;
-        ``learning_rate`` is the optimizer's, before a factor for staleness. An interrupt ends the run after the step under
-        way; gradients that are not back are dropped.
+        ``learning_rate`` is the optimizer's, before a factor for staleness. An interrupt ends the run after the step
+        under way; gradients that are not back are dropped.
 
     Raises:
-        WorkerError: a worker was killed or failed (or all were, with ``on_failure="continue"``); names it. ``error.history``
-            is the training up to there, and the network and the optimizer are as the last step left them.
+        WorkerError: a worker was killed or failed (or all were, with ``on_failure="continue"``); names it.
+            ``error.history`` is the training up to there; network and optimizer are as the last step left them.
         DivergenceError: as in ``fit``.
         TypeError, ValueError: bad arguments; nothing is changed.
 
@@ -185,13 +187,13 @@ def parameter_server(
         (50, True)
 
     Source: Dean et al. (2012), *Large scale distributed deep networks*, NeurIPS (Downpour SGD); Ho et al. (2013), *More
-    effective distributed ML via a stale synchronous parallel parameter server*, NeurIPS (the bound); Zhang, Gupta, Lian and
-    Liu (2016), *Staleness-aware async-SGD for distributed deep learning*, IJCAI (the rate).
+    effective distributed ML via a stale synchronous parallel parameter server*, NeurIPS (the bound); Zhang, Gupta, Lian
+    and Liu (2016), *Staleness-aware async-SGD for distributed deep learning*, IJCAI (the rate).
 
     Warning:
-        Ho et al. let workers add their own updates to a cached θ; here all go through the server's optimizer, and what is
-        fetched is the newest θ. In a script, the call stands below ``if __name__ == "__main__":``, since a spawned process
-        imports the script first.
+        Ho et al. let workers add their own updates to a cached θ; here all go through the server's optimizer, and what
+        is fetched is the newest θ. In a script, the call stands below ``if __name__ == "__main__":``, since a spawned
+        process imports the script first.
     """
     check_network_and_optimizer(network, optimizer, epochs)
     x, y, validation = check_training_data(network, data)
@@ -239,8 +241,8 @@ def _factor(staleness_aware: Any) -> Factor | None:
         return (lambda tau: 1 / max(tau, 1)) if staleness_aware else None
     if not callable(staleness_aware) or isinstance(staleness_aware, type):
         raise TypeError(
-            f"staleness_aware: got {describe(staleness_aware)}; expected True, False, or a function of τ that gives the rate's "
-            "factor, e.g. lambda tau: 1 / (1 + tau)"
+            f"staleness_aware: got {describe(staleness_aware)}; expected True, False, or a function of τ that gives "
+            "the rate's factor, e.g. lambda tau: 1 / (1 + tau)"
         )
 
     def factor(tau: int) -> float:
@@ -270,8 +272,8 @@ def _check_optimizer(network: MLP, optimizer: Optimizer, *, fresh: bool, scaled:
     name = type(optimizer).__name__
     if type(optimizer).observe is not Optimizer.observe:
         raise ValueError(
-            f"optimizer: got {name}, which looks at the batch at the θ of its gradient; expected one that needs the gradient "
-            "only: a server has nothing else"
+            f"optimizer: got {name}, which looks at the batch at the θ of its gradient; expected one that needs the "
+            "gradient only: a server has nothing else"
         )
     if scaled and "learning_rate" not in optimizer.declared:
         raise ValueError(
@@ -279,8 +281,8 @@ def _check_optimizer(network: MLP, optimizer: Optimizer, *, fresh: bool, scaled:
         )
     if fresh and optimizer.t and optimizer.layout is not network.layout:
         raise ValueError(
-            f"optimizer: got one that has taken {optimizer.t} steps, and not in a training of this network; expected a new one "
-            "(to resume a run, give its history)"
+            f"optimizer: got one that has taken {optimizer.t} steps, and not in a training of this network; expected a "
+            "new one (to resume a run, give its history)"
         )
 
 
@@ -295,8 +297,8 @@ def _begin(history: Any, n_samples: int, batch_size: int, seed: Any, workers: in
         raise TypeError(f"history: got {describe(history)}; expected the ServerHistory that an earlier call returned")
     if (history.n_samples, history.batch_size, history.workers) != (n_samples, batch_size, workers):
         raise ValueError(
-            f"history: got one of {history.n_samples} samples in batches of {history.batch_size} on {history.workers} workers; "
-            f"expected {n_samples} samples in batches of {batch_size} on {workers} workers, as in this call"
+            f"history: got one of {history.n_samples} samples in batches of {history.batch_size} on {history.workers} "
+            f"workers; expected {n_samples} samples in batches of {batch_size} on {workers} workers, as in this call"
         )
     history.interrupted = False
     return history
@@ -308,13 +310,14 @@ def _begin(history: Any, n_samples: int, batch_size: int, seed: Any, workers: in
 class _Ring(Bell):
     """A bell that one may also listen for without waiting for ever.
 
-    Who waits sleeps at once, and does not look a few hundred times first: there is one process more than workers, and on as
-    many cores as workers the one that looks keeps the one that it waits for from running.
+    Who waits sleeps at once, and does not look a few hundred times first: with the server there is a process more than
+    workers, and on as many cores as workers the one that looks keeps from running the one that it waits for.
     """
 
     def wait(self) -> None:
         self._semaphore.acquire()
         if self._stop[0]:
+            self.ring()
             raise Stopped
 
     def heard(self, patience: float = 0.0) -> bool:
@@ -343,21 +346,22 @@ class _ServedTeam(Team):
 
     def __init__(self, workers: int, job: _Job, x: np.ndarray, y: np.ndarray, seed: int) -> None:
         theta = job.network.parameters
-        shared = {name: ((workers, len(theta)), theta.dtype) for name in ("thetas", "gradients")}
+        shared: dict[str, Any] = {name: ((workers, len(theta)), theta.dtype) for name in ("thetas", "gradients")}
         shared |= {name: ((workers,), np.float64) for name in ("losses", "seconds")}
         shared |= {"jobs": ((workers,), np.int64), "rows": ((len(x),), np.int64)}
         super().__init__(_work, workers, job, {"x": x, "y": y} | shared, seed=seed)
-        self._locks = [_Ring(self._context, self._stop) for _ in range(2 * workers + 1)]
-        self.bells = _Bells.of(self._locks)
+        bells = [_Ring(self._context, self._stop) for _ in range(2 * workers + 1)]
+        self.bells = _Bells.of(bells)
+        self._locks = bells  # type: ignore[assignment]  # what travels to the workers, and rings when all shall stop
 
     def ended(self, ranks: set[int]) -> Iterator[tuple[int, WorkerError]]:
         """Which of these workers have ended, and how."""
-        pipes = {self._pipes[rank]: rank for rank in ranks}
+        pipes: dict[Any, int] = {self._pipes[rank]: rank for rank in ranks}
         for pipe in connection.wait(list(pipes), timeout=0):
-            rank, self._failure = pipes[pipe], None  # type: ignore[index]
+            rank, self._failure = pipes[pipe], None
             self._look({rank})
-            if self._failure is not None:
-                yield rank, self._failure
+            if (error := self.failure) is not None:
+                yield rank, error
 
 
 # -- the server ------------------------------------------------------------------------------------------------------
