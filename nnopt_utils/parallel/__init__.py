@@ -10,6 +10,7 @@ a ``ParallelHistory``.
 ``team``                  the processes: started, watched and ended; the memory that they share
 ``result``                what a parallel training leaves behind
 ``data_parallel``         each worker has a share of every batch; the steps are those of one process
+``parameter_server``      workers bring gradients when they have them; a server applies each at once
 ``compressors``           compressed gradients: what all ways share, and error feedback
 ``sparse``                how many entries are sent, and where they lie
 ``top_k``                 the largest entries
@@ -48,6 +49,7 @@ from nnopt_utils.parallel.delays import (
     stability_limit,
 )
 from nnopt_utils.parallel.links import Link, Rehearsal, Send, rehearse
+from nnopt_utils.parallel.parameter_server import ServerHistory, parameter_server
 from nnopt_utils.parallel.power_sgd import PowerSGD
 from nnopt_utils.parallel.random_k import RandomK
 from nnopt_utils.parallel.result import ParallelHistory
@@ -68,6 +70,7 @@ __all__ = [
     "RandomK",
     "Rehearsal",
     "Send",
+    "ServerHistory",
     "SignCompressor",
     "Simulation",
     "TopK",
@@ -82,6 +85,7 @@ __all__ = [
     "delayed_noise_floor",
     "expected_asynchronous_path",
     "gustafson",
+    "parameter_server",
     "rehearse",
     "ring_all_gather",
     "ring_all_reduce",
