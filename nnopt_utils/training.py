@@ -169,7 +169,7 @@ def fit(
     if blas_threads is not None:
         check_integer("blas_threads", blas_threads, low=1)
     if history is None:
-        _check_belongs(network, optimizer)
+        check_belongs(network, optimizer)
     history = _begin(history, len(x), batch_size, seed)
     optimizer.layout = network.layout
     with threadpool_limits(blas_threads, user_api="blas"), deferred_interrupt() as interrupted:
@@ -334,8 +334,25 @@ def check_network_and_optimizer(network: Any, optimizer: Any, epochs: Any = None
         raise TypeError("data: got x and y as two arguments; expected one: fit(network, optimizer, (x, y))")
 
 
-def _check_belongs(network: MLP, optimizer: Optimizer) -> None:
-    """Refuse an optimizer whose state is of another θ: ``fit`` leaves the layout of the network that it trained."""
+def check_belongs(network: MLP, optimizer: Optimizer) -> None:
+    """Refuse an optimizer whose state is of another θ: ``fit`` leaves the layout of the network that it trained.
+
+    Args:
+        network: what is to be trained.
+        optimizer: a new one, or one that has trained this network.
+
+    Raises:
+        ValueError: one that has taken steps elsewhere.
+
+    Example:
+        >>> from nnopt_utils.optimizers import SGD
+        >>> optimizer = SGD(learning_rate=0.1)
+        >>> optimizer.step(np.zeros(3), np.ones(3))
+        >>> check_belongs(MLP([2, 1], loss="mse"), optimizer)
+        Traceback (most recent call last):
+        ...
+        ValueError: optimizer: got one that has taken 1 steps, and not in a fit of this network; expected a new one ...
+    """
     if optimizer.t and optimizer.layout is not network.layout:
         raise ValueError(
             f"optimizer: got one that has taken {optimizer.t} steps, and not in a fit of this network; expected a new "
@@ -345,7 +362,7 @@ def _check_belongs(network: MLP, optimizer: Optimizer) -> None:
 
 
 def check_training_data(network: MLP, data: Any) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
-    """Return what ``fit`` takes of its ``data``: x and y, checked for a network and contiguous, and the validation pair.
+    """Return what ``fit`` takes of its ``data``: x and y, checked for a network, contiguous, and the validation pair.
 
     Args:
         network: what is to be trained.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,8 @@ def ring_all_reduce(vector: np.ndarray, link: Link) -> None:
 
     .. math:: 2\,\frac{P - 1}{P}\,N
 
-    of the vector's N numbers, and hardly more with a thousand workers than with ten; but the steps, 2 (P − 1), follow each
-    other. All workers end with the same bits: each piece is summed once, in one order.
+    of the vector's N numbers, and hardly more with a thousand workers than with ten; but the steps, 2 (P − 1), follow
+    each other. All workers end with the same bits: each piece is summed once, in one order.
 
     Args:
         vector: N numbers, 1-D; changed in place. N need not be a multiple of P.
@@ -33,8 +34,8 @@ def ring_all_reduce(vector: np.ndarray, link: Link) -> None:
         >>> rehearsal.steps, rehearsal.bytes_sent       # 2 · 3/4 · 4 numbers of 8 bytes
         (6, [48, 48, 48, 48])
 
-    Source: Patarasuk and Yuan (2009), *Bandwidth optimal all-reduce algorithms for clusters of workstations*, J. Parallel
-    Distrib. Comput. 69(2), 117–124.
+    Source: Patarasuk and Yuan (2009), *Bandwidth optimal all-reduce algorithms for clusters of workstations*, J.
+    Parallel Distrib. Comput. 69(2), 117–124.
     """
     rank, size = link.rank, link.size
     left, right = (rank - 1) % size, (rank + 1) % size
@@ -50,9 +51,9 @@ def ring_all_reduce(vector: np.ndarray, link: Link) -> None:
 def tree_all_reduce(vector: np.ndarray, link: Link) -> None:
     r"""Replace every worker's vector by the sum of all: up a binomial tree to worker 0, and down again.
 
-    In each of :math:`\lceil\log_2 P\rceil` steps half of the workers that are left send all they have to the other half, which
-    add it. The sum goes back the same way. Fewer steps than the ring's for P > 3, but whole vectors: the root sends up to
-    :math:`\lceil\log_2 P\rceil N` numbers, one worker after the other. All workers end with the same bits.
+    In each of :math:`\lceil\log_2 P\rceil` steps half of the workers that are left send all they have to the other
+    half, which add it. The sum goes back the same way. Fewer steps than the ring's for P > 3, but whole vectors: the
+    root sends :math:`\lceil\log_2 P\rceil N` numbers, one worker after the other. All workers end with the same bits.
 
     Args:
         vector: N numbers, 1-D; changed in place.
@@ -66,8 +67,8 @@ def tree_all_reduce(vector: np.ndarray, link: Link) -> None:
         >>> rehearsal.steps, rehearsal.bytes_sent       # two steps up, two down; the root sends twice, a leaf once
         (4, [64, 32, 64, 32])
 
-    Source: Thakur, Rabenseifner and Gropp (2005), *Optimization of collective communication operations in MPICH*, Int. J.
-    High Perform. Comput. Appl. 19(1), 49–66 (binomial trees).
+    Source: Thakur, Rabenseifner and Gropp (2005), *Optimization of collective communication operations in MPICH*, Int.
+    J. High Perform. Comput. Appl. 19(1), 49–66 (binomial trees).
     """
     rank, size = link.rank, link.size
     distance = 1
@@ -85,3 +86,8 @@ def tree_all_reduce(vector: np.ndarray, link: Link) -> None:
 
 
 ALL_REDUCES: dict[str, Callable[[np.ndarray, Link], None]] = {"ring": ring_all_reduce, "tree": tree_all_reduce}
+
+
+def message_bytes(n: int, dtype: np.dtype[Any], workers: int, all_reduce: str) -> int:
+    """Size of the largest message of an all-reduce of n numbers: a ring sends pieces."""
+    return (-(-n // workers) if all_reduce == "ring" else n) * dtype.itemsize

@@ -1,4 +1,4 @@
-"""What a process sees of the others: send an array to one, receive one from another; and a rehearsal of it in one process."""
+"""What a process sees of the others: send an array to one, receive one from another; and a rehearsal within one."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Rehearsal(NamedTuple):
 
 
 def rehearse(exchange: Callable[[np.ndarray, Link], Any], vectors: Sequence[Any]) -> Rehearsal:
-    """Run an exchange of P workers within this process, to look at and to test: a thread for each, and every message kept.
+    """Run an exchange of P workers within this process, to look at and to test: threads, and every message kept.
 
     Args:
         exchange: a function of a worker's vector, which it changes in place, and of its :class:`Link`.
@@ -153,7 +153,7 @@ class _Rehearsal:
 
 
 class _RehearsedLink:
-    """A link whose steps are logical: a message is sent one step after the last one that was sent or had arrived before."""
+    """A link whose steps are logical: a message is sent one step after the last that was sent or had arrived before."""
 
     def __init__(self, rank: int, network: _Rehearsal) -> None:
         self.rank, self.size, self._network, self._step = rank, network.size, network, 0

@@ -13,9 +13,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import cloudpickle
 import numpy as np
@@ -24,8 +24,10 @@ from threadpoolctl import threadpool_limits
 from nnopt_utils._interrupts import deferred_interrupt
 
 GRACE = 10.0  # seconds that workers have to end by themselves, before they are ended
+PATIENCE = 60.0  # seconds that the others have for their step under way, when one was killed
 POLL = 0.1  # seconds between two looks at the workers
-SPINS = 200  # times that a worker looks for a message before it goes to sleep: waking takes longer than most waits
+SPINS = 1000  # times that a worker looks for a message before it goes to sleep: waking takes longer than most waits
+HEADER = 64  # bytes before a message: how many numbers, and of which type
 
 
 class WorkerError(RuntimeError):
@@ -46,6 +48,9 @@ class WorkerError(RuntimeError):
         self.rank = rank
         self.history: Any = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.rank), {"history": self.history}
+
 
 class Stopped(Exception):
     """Raised in a worker that waits for another when the parent has asked all to stop."""
@@ -62,8 +67,16 @@ class Block(NamedTuple):
         return np.frombuffer(self.memory, self.dtype, count=int(np.prod(self.shape))).reshape(self.shape)
 
 
+# -- waiting for each other ------------------------------------------------------------------------------------------
+
+
 class Bell:
-    """A semaphore that a process waits at, and wakes from with :class:`Stopped` when the team is asked to stop."""
+    """A semaphore that a process waits at, and wakes from with :class:`Stopped` when the team is asked to stop.
+
+    What a process wrote before it rang, another sees after it has waited: semaphores order the memory.
+    """
+
+    spins = SPINS
 
     def __init__(self, context: Any, stop: Any, value: int = 0) -> None:
         self._semaphore, self._stop = context.Semaphore(value), stop
@@ -71,17 +84,22 @@ class Bell:
     def wait(self) -> None:
         """Take one, and sleep until there is one."""
         acquire = self._semaphore.acquire
-        for _ in range(SPINS):
+        for _ in range(self.spins):
             if acquire(False):
                 break
         else:
             acquire()
         if self._stop[0]:
+            self.ring()  # the parent rings each bell once: wake the next who waits here
             raise Stopped
 
     def ring(self) -> None:
         """Give one."""
         self._semaphore.release()
+
+    def close(self) -> None:
+        """Let go of the semaphore: its name goes with it."""
+        self._semaphore = None
 
 
 class Lock(Bell):
@@ -101,26 +119,40 @@ class Mailbox:
     """Room for one vector on its way from one worker to another."""
 
     def __init__(self, context: Any, stop: Any, n_bytes: int) -> None:
-        self._memory = context.RawArray("b", n_bytes)
-        self._length = context.RawArray("q", 1)
-        self._dtype = context.RawArray("c", 8)
+        self._memory = context.RawArray("b", HEADER + n_bytes)
+        self._rooms: dict[int, np.ndarray] = {}
         self.full, self.empty = Bell(context, stop), Bell(context, stop, value=1)
 
     def put(self, values: np.ndarray) -> int:
         """Lay a vector in, as soon as the last one was taken; return its bytes."""
+        kind = ord(values.dtype.char)
+        room, header = self._room(kind), self._room(ord("q"), start=0)
         self.empty.wait()
-        room = np.frombuffer(self._memory, values.dtype, count=len(values))
-        room[:] = values
-        self._length[0], self._dtype.value = len(values), values.dtype.str.encode()
+        room[: len(values)] = values
+        header[0], header[1] = len(values), kind
         self.full.ring()
         return values.nbytes
 
     def take(self) -> np.ndarray:
         """Take the vector out, as soon as there is one."""
+        header = self._room(ord("q"), start=0)
         self.full.wait()
-        values = np.frombuffer(self._memory, self._dtype.value.decode(), count=self._length[0]).copy()
+        values = self._room(int(header[1]))[: header[0]].copy()
         self.empty.ring()
         return values
+
+    def _room(self, kind: int, start: int = HEADER) -> np.ndarray:
+        """The memory as numbers of a type, given by its letter; made once, since a step asks eight times."""
+        key = kind if start else 0
+        room = self._rooms.get(key)
+        if room is None:
+            dtype = np.dtype(chr(kind))
+            room = np.frombuffer(self._memory, dtype, (len(self._memory) - start) // dtype.itemsize, start)
+            self._rooms[key] = room
+        return room
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_rooms": {}}
 
 
 class ProcessLink:
@@ -142,8 +174,9 @@ class ProcessLink:
 class Worker(NamedTuple):
     """What a worker's function is given.
 
-    ``settings`` is what the parent gave to all. ``arrays`` are shared, and so is ``progress``, where each worker counts, at
-    its rank, what the parent's bar shows. ``generator`` is the worker's own, seeded from the run's seed and its rank.
+    ``settings`` is what the parent gave to all. ``arrays`` are shared, and so is ``progress``, where each worker
+    counts, at its rank, what the parent's bar shows. ``generator`` is the worker's own, seeded from the run's seed and
+    its rank.
     """
 
     rank: int
@@ -164,21 +197,23 @@ class Worker(NamedTuple):
     @contextmanager
     def until_stopped(self) -> Iterator[None]:
         """End the block, and no more, where a wait ends because the parent has asked all to stop."""
-        try:
+        with suppress(Stopped):
             yield
-        except Stopped:
-            pass
 
 
 class _Start(NamedTuple):
-    """What travels to a worker when it starts; the shared parts can travel then only."""
+    """What travels to a worker when it starts; the shared parts can travel then only.
+
+    It is small: a pipe takes 64 kB at once, and with more the parent would wait until the worker reads it.
+    """
 
     rank: int
     size: int
-    job: bytes
+    job: Block
     seed: int
     blocks: dict[str, Block]
     progress: Block
+    begun: Block
     locks: Sequence[Lock]
     mailboxes: Mapping[tuple[int, int], Mailbox]
     stop: Any
@@ -212,12 +247,15 @@ class Team:
         n_locks: int = 0,
         link_bytes: int = 0,
     ) -> None:
+        _check_may_start()
         self.size, self._seed = workers, seed
+        self.interrupted = False
         self._context = multiprocessing.get_context("spawn")
-        self._job = _pickled((function, settings))
+        # By reference what can be imported, by value what a notebook defined.
+        self._job = self._shared(np.frombuffer(cloudpickle.dumps((function, settings)), np.uint8))
         self._stop = self._context.RawArray("b", 1)
         self._blocks = {name: self._shared(value) for name, value in arrays.items()}
-        self._progress = self._shared(((workers,), np.int64))
+        self._progress, self._begun = self._shared(((workers,), np.int64)), self._shared(((workers,), np.int8))
         self._locks = [Lock(self._context, self._stop) for _ in range(n_locks)]
         pairs = [(a, b) for a in range(workers) for b in range(workers) if a != b and link_bytes]
         self._mailboxes = {pair: Mailbox(self._context, self._stop, link_bytes) for pair in pairs}
@@ -227,6 +265,7 @@ class Team:
         self._pipes: list[Any] = []
         self._results: dict[int, Any] = {}
         self._failure: WorkerError | None = None
+        self._interrupted: Callable[[], bool] = lambda: False
 
     def _shared(self, value: Any) -> Block:
         shape, dtype = value if isinstance(value, tuple) else (value.shape, value.dtype)
@@ -239,28 +278,33 @@ class Team:
     # -- from start to end -------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
+        for bell in self._bells():
+            bell.spins = SPINS if self.size <= usable_cores() else 0  # else it would keep others from working
         try:
-            with _interrupts_ignored():  # a child inherits that: Ctrl-C is the parent's alone
+            with _interrupts_blocked():  # a child inherits that: Ctrl-C is the parent's alone
                 for rank in range(self.size):
                     self._start(rank)
         except BaseException:
-            self._end()
+            self._end(0.0)
             raise
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._end()
+    def __exit__(self, kind: Any, *error: object) -> None:
+        self._end(GRACE if kind is None else 0.0)
 
     def _start(self, rank: int) -> None:
         mine, theirs = self._context.Pipe(duplex=False)
         self._pipes.append(mine)
+        own = {pair: mailbox for pair, mailbox in self._mailboxes.items() if rank in pair}
         start = _Start(
-            rank, self.size, self._job, self._seed, self._blocks, self._progress, self._locks, self._mailboxes,
+            rank, self.size, self._job, self._seed, self._blocks, self._progress, self._begun, self._locks, own,
             self._stop, theirs,
         )  # fmt: skip
         process = self._context.Process(target=_main, args=(start,), daemon=True, name=f"nnopt-worker-{rank}")
-        process.start()
-        theirs.close()
+        try:
+            process.start()
+        finally:
+            theirs.close()
         self.processes.append(process)
 
     def stop(self) -> None:
@@ -276,25 +320,32 @@ class Team:
             yield mailbox.full
             yield mailbox.empty
 
-    def run(self, watch: Callable[[], Any] | None = None) -> dict[int, Any]:
+    def run(
+        self, watch: Callable[[], Any] | None = None, interrupted: Callable[[], bool] | None = None
+    ) -> dict[int, Any]:
         """Wait for all workers; return the results of those that have one, by rank.
 
         An interrupt, or a worker that was killed or raised an error, stops the others after their step under way; see
-        ``interrupted`` and ``failure`` afterwards.
+        ``interrupted`` and ``failure`` afterwards. A second interrupt raises ``KeyboardInterrupt``.
 
         Args:
-            watch: called every tenth of a second, e.g. to draw a bar.
+            watch: called every tenth of a second, e.g. to draw a bar; it may call ``stop``.
+            interrupted: of a ``deferred_interrupt`` around the call; default one of its own.
         """
-        with deferred_interrupt() as interrupted:
-            waiting, deadline = set(range(self.size)), float("inf")
-            while waiting and time.monotonic() < deadline:
-                self._look(waiting)
-                if watch is not None:
-                    watch()
-                if (interrupted() or self._failure) and deadline == float("inf"):
-                    self.stop()
-                    deadline = time.monotonic() + GRACE
-            self.interrupted = interrupted()
+        if interrupted is None:
+            with deferred_interrupt() as own:
+                return self.run(watch, own)
+        self._interrupted = interrupted
+        waiting, deadline = set(range(self.size)), float("inf")
+        while waiting and time.monotonic() < deadline:
+            self._look(waiting)
+            if watch is not None:
+                watch()
+            if interrupted() or self._failure:
+                self.stop()
+            if self._failure and deadline == float("inf"):
+                deadline = time.monotonic() + PATIENCE
+        self.interrupted = interrupted()
         return dict(sorted(self._results.items()))
 
     @property
@@ -304,15 +355,16 @@ class Team:
 
     def _look(self, waiting: set[int]) -> None:
         """Hear what workers say, and see which have ended."""
-        pipes = {self._pipes[rank]: rank for rank in waiting}
+        pipes: dict[Any, int] = {self._pipes[rank]: rank for rank in waiting}
         for pipe in connection.wait(list(pipes), timeout=POLL):
-            rank = pipes[pipe]  # type: ignore[index]
+            rank = pipes[pipe]
             waiting.discard(rank)
             try:
-                kind, said = pipe.recv()  # type: ignore[union-attr]
+                kind, said = cast("connection.Connection", pipe).recv()
             except (EOFError, OSError):  # it has ended and said nothing
                 self.processes[rank].join(GRACE)
-                self._fail(rank, self._how_it_ended(rank))
+                if self._begun.view()[rank] or not self._interrupted():  # Ctrl-C can end what has not yet begun
+                    self._fail(rank, self._how_it_ended(rank))
                 continue
             if kind == "result":
                 self._results[rank] = pickle.loads(said)
@@ -329,41 +381,72 @@ class Team:
         if code is not None and code < 0:
             names = {number.value: number.name for number in signal.Signals}
             return f"was killed by signal {-code} ({names.get(-code, 'unknown')})"
-        hint = ""
-        if not self.progress.any():
-            hint = "; in a script, what starts workers stands below: if __name__ == '__main__':"
+        hint = "" if self._begun.view()[rank] else f"; it had not begun: {MAIN_HINT}"
         return f"ended with exit code {code}, without a result{hint}"
 
-    def _end(self) -> None:
+    def _end(self, patience: float) -> None:
         """Leave nothing behind: ask, wait, end by force."""
-        self.stop()
-        deadline = time.monotonic() + (GRACE if self._failure is None else 1.0)
-        for process in self.processes:
-            process.join(max(0.0, deadline - time.monotonic()))
-            if process.is_alive():
-                process.kill()
-            process.join()
-            process.close()
-        for pipe in self._pipes:
-            pipe.close()
-        self.processes, self._pipes = [], []
+        with _interrupts_later():
+            self.stop()
+            deadline = time.monotonic() + patience
+            for process in self.processes:
+                process.join(max(0.0, deadline - time.monotonic()))
+                if process.is_alive():
+                    process.kill()
+                process.join()
+                process.close()
+            for pipe in self._pipes:
+                pipe.close()
+            for bell in self._bells():
+                bell.close()
+            self.processes, self._pipes = [], []
+
+
+MAIN_HINT = (
+    "a process that starts imports the script first, so in a script what starts workers stands below "
+    "if __name__ == '__main__':"
+)
+
+
+def _check_may_start() -> None:
+    """Refuse a start from a process that is still importing the script: it would start processes without end."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(f"workers: got a call from a process that is only starting; {MAIN_HINT}")
+
+
+def usable_cores() -> int:
+    """How many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
+def _interrupts_blocked() -> Iterator[None]:
+    """Let Ctrl-C wait in this thread, and in what it starts; Windows cannot."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Let an interrupt act after the block, as it would have without it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _pickled(job: Any) -> bytes:
-    """By reference what can be imported, by value what a notebook defined."""
-    return cloudpickle.dumps(job)
+        if received:
+            signal.raise_signal(signal.SIGINT)
 
 
 # -- in the worker's process -----------------------------------------------------------------------------------------
@@ -372,13 +455,18 @@ def _pickled(job: Any) -> bytes:
 def _main(start: _Start) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    said: tuple[str, Any]
     try:
         with threadpool_limits(1):
-            function, settings = pickle.loads(start.job)
+            function, settings = pickle.loads(start.job.view().tobytes())
+            start.begun.view()[start.rank] = 1
             said = ("result", pickle.dumps(function(_worker(start, settings))))
+    except Stopped:
+        said = ("result", pickle.dumps(None))
     except BaseException:
         said = ("error", traceback.format_exc())
-    start.pipe.send(said)
+    with suppress(OSError):  # the parent may be gone
+        start.pipe.send(said)
     start.pipe.close()
 
 

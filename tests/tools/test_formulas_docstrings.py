@@ -15,6 +15,7 @@ from nnopt_utils import (
     line_search,
     losses,
     networks,
+    parallel,
     problems,
     r_operator,
     schedules,
@@ -26,6 +27,8 @@ from nnopt_utils.second_order import matrix_roots
 from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim, Subject
 from tools.formulas.read import RELATION, docstring_claim, docstring_fragments
+from tools.formulas.subjects.compression import COMPRESSION
+from tools.formulas.subjects.delays import DELAYS
 from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
 from tools.formulas.subjects.natural_gradient import NATURAL_GRADIENT
 from tools.formulas.subjects.newton import NEWTON
@@ -46,9 +49,10 @@ def owners() -> list:
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
     fits = [second_order.gauss_newton, second_order.levenberg_marquardt]
-    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT, *fits]
+    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT, *fits, *OF_PARALLEL]
 
 
+OF_PARALLEL = [*COMPRESSION, *DELAYS, parallel.delayed_descent, parallel.expected_asynchronous_path]
 OWNERS = owners()
 CLAIMS = {claim.where: claim for owner in OWNERS if (claim := docstring_claim(owner))}
 every_claim = pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)

@@ -53,7 +53,7 @@ class TestGrammar:
             (r"\operatorname{RMS}(g_t)", np.sqrt(2.5)),
             (r"\left( a + b \right) \bigl[ c \bigr]", 25.0),
             (r"\exp(0) + \ln(1)", 1.0),
-            (r"4 \arctan(1) + 2 \arccos(0)", 2 * np.pi),
+            (r"4 \arctan(1) + 2 \arccos(0) + 6 \arcsin(1 / 2)", 3 * np.pi),
             (r"\prod_{i=1}^{t} (a i)", 48.0),
             (r"\sum_{i=1}^3 i", 6.0),
             (r"a \,\text{momentum}\; b \quad", 3.0),

@@ -163,6 +163,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "cos": no_matrix("cos", np.cos),
     "arctan": no_matrix("arctan", np.arctan),
     "arccos": no_matrix("arccos", np.arccos),
+    "arcsin": no_matrix("arcsin", np.arcsin),
     "floor": np.floor,
     "ceil": np.ceil,
     "abs": no_matrix("abs", np.abs),

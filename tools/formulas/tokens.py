@@ -31,7 +31,7 @@ COMPARISONS |= {r"\ge": ">=", r"\geq": ">="}
 PRODUCTS = {r"\cdot": "cdot", r"\times": "cdot", r"\odot": "odot", r"\oslash": "oslash", r"\otimes": "otimes"}
 PRODUCTS |= {r"\bmod": "mod"}
 FUNCTIONS = {r"\exp": "exp", r"\ln": "ln", r"\log": "ln", r"\tanh": "tanh", r"\sin": "sin", r"\cos": "cos"}
-FUNCTIONS |= {r"\arctan": "arctan", r"\arccos": "arccos"}
+FUNCTIONS |= {r"\arctan": "arctan", r"\arccos": "arccos", r"\arcsin": "arcsin"}
 # What may follow the last factor of a product, besides a sign and a separator.
 ENDS = {r"\}", r"\rvert", r"\rVert", r"\rangle", r"\rfloor", r"\rceil", r"\end", r"\leftarrow", r"\in", r"\mid"}
 ENDS |= {*RELATIONS, *COMPARISONS, *SEPARATORS}

@@ -80,9 +80,7 @@ def epoch_seconds(seconds: Mapping[str, Mapping[int, float]]) -> Figure:
     figure, ax = new_figure(width=6.5, height=3.8)
     for index, (label, by_batch) in enumerate(seconds.items()):
         colour, linestyle, marker = look(index)
-        ax.plot(
-            list(by_batch), list(by_batch.values()), color=colour, linestyle=linestyle, marker=marker, label=label
-        )
+        ax.plot(list(by_batch), list(by_batch.values()), color=colour, linestyle=linestyle, marker=marker, label=label)
     sizes = list(next(iter(seconds.values())))
     ax.set(xscale="log", yscale="log", xlabel="batch size", ylabel="seconds of an epoch")
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])

@@ -36,6 +36,15 @@ def seconds_of_an_epoch(
     return seconds, sent
 
 
+def batch_speedup(noise_scale: float, batch_size: float, workers: Any) -> Any:
+    """How many fewer steps P workers need that have b samples each, if a batch B needs 1 + B_noise/B times the least.
+
+    >>> batch_speedup(1000, 10, 1), round(batch_speedup(1000, 10, 1e9), 3)
+    (1.0, 101.0)
+    """
+    return (1 + noise_scale / batch_size) / (1 + noise_scale / (workers * batch_size))
+
+
 def rounds_without_noise(workers: Sequence[int], kappas: Sequence[float]) -> dict[float, dict[int, float]]:
     """κ → P → gradient times until the error has fallen by 1,000 in the long run, each P at its best rate.
 
@@ -53,9 +62,7 @@ def rounds_without_noise(workers: Sequence[int], kappas: Sequence[float]) -> dic
     return found
 
 
-def floors_and_decays(
-    delays: Sequence[int], rates: np.ndarray
-) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+def floors_and_decays(delays: Sequence[int], rates: np.ndarray) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
     """τ → the settled mean square of the error (λ = σ = 1), and the steps to lose a factor e; NaN where unstable."""
     floors, decays = {}, {}
     for tau in delays:

@@ -25,6 +25,8 @@ from nnopt_utils.optimizers import muon
 from nnopt_utils.schedules.shapes import SHAPES
 from nnopt_utils.second_order import matrix_roots
 from tools.formulas.claims import Subject
+from tools.formulas.subjects.compression import COMPRESSION
+from tools.formulas.subjects.delays import DELAYS
 from tools.formulas.subjects.descent import difference_of_values, quadratic
 from tools.formulas.subjects.least_squares import OWNERS as MORE_GARBOW_HILLSTROM
 from tools.formulas.subjects.least_squares import (
@@ -54,6 +56,13 @@ NO_RULE = {
     r"a = \sqrt 5",
     r"a^{(0)} = x, a^{(1)}, \dots",
     r"\dot f = \frac{d}{dr} f(\theta + r v)",
+    # Recurrences that reach back a number of steps; tests/parallel/ follows them.
+    r"g_t = \nabla J(\theta_{t - \tau}) + \sigma \xi_t, \qquad \theta_{t+1} = \theta_t - \eta\, g_t",
+    r"e_{t+1} = e_t - a\, e_{t-\tau}",
+    r"\theta_{t+1} = \theta_t - \eta\, (\lambda\, \theta_{t-\tau} + \sigma \xi_t)",
+    r"\gamma_{k+1} - \gamma_k = -a\, \gamma_{\tau - k}",
+    r"\theta_{t+1} = \theta_t - \eta \sum_{s=0}^{t-1} p_s\, \nabla J(\theta_{t-s}), \qquad "
+    r"p_s = \frac{1}{P} \left(1 - \frac{1}{P}\right)^s",
 }
 # Fragments without a relation: letters, values, and estimates that the sentence around them explains.
 NOTATION = {
@@ -189,11 +198,13 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 
 # -- networks and line searches --------------------------------------------------------------------------------------
 
+DOCUMENTED |= COMPRESSION
 DOCUMENTED |= NEWTON
 DOCUMENTED |= PRODUCTS
 DOCUMENTED |= R_OPERATOR
 DOCUMENTED |= NATURAL_GRADIENT
 DOCUMENTED |= QUASI_NEWTON
+DOCUMENTED |= DELAYS
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
     DOCUMENTED[owner] = Subject(owner.__name__, layers_backward, 1e-7)
