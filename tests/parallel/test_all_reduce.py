@@ -32,7 +32,7 @@ def test_whole_numbers_exactly_in_float32(all_reduce):
 @pytest.mark.parametrize("workers", range(1, 10))
 @pytest.mark.parametrize("n", [1, 7, 40])
 def test_bytes_and_steps_of_the_ring(workers, n):
-    """In either round a worker sends all pieces but one: which, follows from the rank; lengths differ by one at most."""
+    """In either round a worker sends all pieces but one, which follows from its rank."""
     rehearsal = rehearse(ring_all_reduce, np.ones((workers, n)))
     lengths = [n // workers + (piece < n % workers) for piece in range(workers)]
     expected = [8 * (2 * n - lengths[(r + 1) % workers] - lengths[(r + 2) % workers]) for r in range(workers)]
