@@ -10,6 +10,8 @@ a ``ParallelHistory``.
 ``team``                  the processes: started, watched and ended; the memory that they share
 ``result``                what a parallel training leaves behind
 ``data_parallel``         each worker has a share of every batch; the steps are those of one process
+``hogwild``               all change one θ in shared memory, without a lock
+``sparse_logistic``       a model whose samples touch few weights, for Hogwild
 ``parameter_server``      workers bring gradients when they have them; a server applies each at once
 ``compressors``           compressed gradients: what all ways share, and error feedback
 ``sparse``                how many entries are sent, and where they lie
@@ -48,6 +50,7 @@ from nnopt_utils.parallel.delays import (
     expected_asynchronous_path,
     stability_limit,
 )
+from nnopt_utils.parallel.hogwild import hogwild
 from nnopt_utils.parallel.links import Link, Rehearsal, Send, rehearse
 from nnopt_utils.parallel.parameter_server import ServerHistory, parameter_server
 from nnopt_utils.parallel.power_sgd import PowerSGD
@@ -55,6 +58,7 @@ from nnopt_utils.parallel.random_k import RandomK
 from nnopt_utils.parallel.result import ParallelHistory
 from nnopt_utils.parallel.sign import SignCompressor
 from nnopt_utils.parallel.simulation import Simulation, simulate_asynchrony
+from nnopt_utils.parallel.sparse_logistic import Conflicts, SparseLogisticRegression
 from nnopt_utils.parallel.speedup import all_reduce_seconds, amdahl, gustafson, zero_bytes_per_parameter
 from nnopt_utils.parallel.team import WorkerError
 from nnopt_utils.parallel.top_k import TopK
@@ -63,6 +67,7 @@ __all__ = [
     "BestRate",
     "Cluster",
     "Compressor",
+    "Conflicts",
     "Link",
     "Message",
     "ParallelHistory",
@@ -73,6 +78,7 @@ __all__ = [
     "ServerHistory",
     "SignCompressor",
     "Simulation",
+    "SparseLogisticRegression",
     "TopK",
     "WorkerError",
     "all_reduce_seconds",
@@ -85,6 +91,7 @@ __all__ = [
     "delayed_noise_floor",
     "expected_asynchronous_path",
     "gustafson",
+    "hogwild",
     "parameter_server",
     "rehearse",
     "ring_all_gather",
