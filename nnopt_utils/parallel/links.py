@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from nnopt_utils._validation import check_array, describe
 
 PATIENCE = 30.0  # seconds that a rehearsal waits for a message that does not come
+POLL = 0.05  # seconds between two looks whether another has failed
 
 
 class Link(Protocol):
@@ -166,11 +169,13 @@ class _RehearsedLink:
         self._network.queues[self.rank, to].put((self._step, copy))
 
     def receive(self, origin: int) -> np.ndarray:
-        try:
-            step, values = self._network.queues[origin, self.rank].get(
-                timeout=PATIENCE if not self._network.errors else 0.1
-            )
-        except queue.Empty:
-            raise ValueError(f"exchange: worker {self.rank} waits for worker {origin}, which sends nothing") from None
+        step, values = self._wait(origin)
         self._arrived = max(self._arrived, step)
         return values.copy()
+
+    def _wait(self, origin: int) -> tuple[int, np.ndarray]:
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and not self._network.errors:
+            with suppress(queue.Empty):
+                return self._network.queues[origin, self.rank].get(timeout=POLL)
+        raise ValueError(f"exchange: worker {self.rank} waits for worker {origin}, which sends nothing")

@@ -281,7 +281,7 @@ class Team:
         for bell in self._bells():
             bell.spins = SPINS if self.size <= usable_cores() else 0  # else it would keep others from working
         try:
-            with _interrupts_blocked():  # a child inherits that: Ctrl-C is the parent's alone
+            with _interrupts_later(), _interrupts_blocked():
                 for rank in range(self.size):
                     self._start(rank)
         except BaseException:
@@ -422,7 +422,10 @@ def usable_cores() -> int:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Let Ctrl-C wait in this thread, and in what it starts; Windows cannot."""
+    """Let Ctrl-C wait in this thread and in what it starts: there it is the parent's alone. Windows cannot.
+
+    Another thread may hear of it all the same: so this does not keep the start whole, ``_interrupts_later`` does.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
