@@ -50,8 +50,8 @@ class SparseLogisticRegression:
 
     s is 1 for label 1 and −1 for label 0; the row x_i is zero but at the k features e_i, and only these are kept and
     computed with. So a sample's term, and its gradient, touch k weights of d. There is no bias and no penalty: a
-    penalty on all of θ would touch every weight in every step. Where some θ has all labels right, J has no minimum, it only
-    comes nearer to 0.
+    penalty on all of θ would touch every weight in every step. Where some θ has all labels right, J has no minimum,
+    it only comes nearer to 0.
 
     It is an ``Objective``, for ``minimize`` and second-order methods, and a model whose ``parameters`` :func:`hogwild`
     changes.
