@@ -129,8 +129,9 @@ def hogwild(
         the end. An interrupt ends the run after the steps under way.
 
     Raises:
-        WorkerError: a worker was killed or failed; names it. The parameters are what they were then, ``error.history``
-            is what was counted (of a sparse model's killed worker, up to 256 updates are in θ and not counted).
+        WorkerError: a worker was killed or failed; names it. The parameters are what they were then,
+            ``error.history`` what was counted. There may be more in θ: up to 256 updates of a sparse model's killed
+            worker, and what others did in later epochs before the end.
         DivergenceError: as in ``fit``; but θ may not be finite then, since a worker may step on after another has met
             what is not.
         TypeError, ValueError: bad arguments; nothing is changed.
@@ -299,13 +300,17 @@ def _finish(
 
 
 def _record(history: ParallelHistory, arrays: dict[str, np.ndarray], workers: int) -> None:
-    """Add what was counted to the history: whole epochs, and then what there is of others."""
+    """Add what was counted to the history: whole epochs, and what there is of the next.
+
+    Where a worker was killed, others may have gone on to later epochs before the parent noticed: that is left out.
+    """
     old, before = history.epoch, history.epoch * history.steps_per_epoch
     by, losses = arrays["by"][old:], arrays["losses"][old:]
     done = by > 0
+    finished = int(np.append(done.all(axis=1), False).argmin())
+    done[finished + 1 :] = False
     ends = np.maximum.accumulate(np.append(0.0, arrays["seconds"][old:].max(axis=1)))  # epochs overlap a little
     del history.step_losses[before:]
-    finished = int(np.append(done.all(axis=1), False).argmin())
     for epoch in range(finished):
         history.step_losses.extend(losses[epoch].tolist())
         history.finish_epoch(float(arrays["rates"][old + epoch]), float(ends[epoch + 1] - ends[epoch]))

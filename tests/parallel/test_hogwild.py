@@ -334,7 +334,11 @@ class TestEnds:
             run(model, *rest, epochs=10_000)
         thread.join()
         assert str(killed[0]) in str(caught.value)
-        assert caught.value.history.epoch < 10_000
+        history = caught.value.history
+        assert history.epoch < 10_000 and history.step < history.steps_per_epoch
+        assert len(history.step_losses) == history.epoch * history.steps_per_epoch + history.step == len(history.order)
+        run(model, *rest, epochs=history.epoch + 2, history=history)  # and others can take over
+        assert history.step == 0 and sum(history.updates) == len(history.step_losses)
 
     @pytest.mark.parametrize("locked", [False, True])
     def test_an_interrupt_ends_the_run_and_returns_what_there_is(self, locked):
