@@ -134,7 +134,7 @@ def many_rounds(
 
 
 def two_threads(model: SparseLogisticRegression, learning_rate: float, n_samples: int) -> float:
-    """How many times as fast two threads are as one: each takes half of the samples, all change one θ without a lock."""
+    """How many times as fast two threads are as one: each takes half of the samples, both change one θ, no lock."""
 
     def steps(theta: np.ndarray, samples: range) -> None:
         for i in samples:

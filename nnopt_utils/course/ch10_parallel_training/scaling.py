@@ -70,9 +70,17 @@ def run(label: str, workers: int, rate: float, seed: int, **changed: Any) -> dic
         options["backup_workers"] = round(options["backup_workers"] * workers)
     target = 0.01 * valley.value(valley.start)
     found = simulate_asynchrony(
-        valley, SGD(rate), cluster(workers), target=target, seconds=PATIENCE[workers], sigma=3.0, batch_size=32,
-        message_bytes=220_200, seed=seed, **options,
-    )  # fmt: skip
+        valley,
+        SGD(rate),
+        dataclasses.replace(cluster(workers), **changed),
+        target=target,
+        seconds=PATIENCE[workers],
+        sigma=3.0,
+        batch_size=32,
+        message_bytes=220_200,
+        seed=seed,
+        **options,
+    )
     there = bool(found.losses[-1] <= target)
     seconds, megabytes = float(f"{found.times[-1]:.6g}"), float(f"{found.bytes_sent / 1e6:.4g}")
     names = {"label": label, "workers": workers, "rate": rate, "seed": seed}
