@@ -12,16 +12,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnopt_utils._bars import progress_bar
-from nnopt_utils._validation import as_generator, called_as, check_integer, describe
+from nnopt_utils._interrupts import deferred_interrupt
+from nnopt_utils._validation import called_as, check_integer, describe
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, GradientDescent, NonFiniteGradientError, Optimizer
 from nnopt_utils.optimizers.hyperparameters import rate_at
-from nnopt_utils.parallel.result import ParallelHistory
+from nnopt_utils.parallel.result import ParallelHistory, begin_history
 from nnopt_utils.parallel.sparse_logistic import SparseLogisticRegression
 from nnopt_utils.parallel.team import Team, Worker
 from nnopt_utils.training import (
     DivergenceError,
     batches,
+    check_belongs,
     check_network_and_optimizer,
     check_training_data,
     divergence_message,
@@ -33,7 +35,11 @@ NAP = 0.0005  # seconds between two looks whether all workers have started
 
 
 class _Job(NamedTuple):
-    """What every worker is told. The schedule is of steps in the order of the batches, all workers' together."""
+    """What every worker is told.
+
+    The schedule's ``first_step`` is that of the history's first batch. ``states`` are of each worker's optimizer, where
+    training goes on.
+    """
 
     network: MLP | None
     optimizer: Optimizer
@@ -42,6 +48,7 @@ class _Job(NamedTuple):
     n_samples: int
     batch_size: int
     seed: int
+    states: list[dict[str, Any]]
 
 
 class _Result(NamedTuple):
@@ -70,6 +77,7 @@ def hogwild(
     *,
     workers: int = 2,
     locked: bool = False,
+    history: ParallelHistory | None = None,
     progress: bool = True,
 ) -> ParallelHistory:
     r"""Train on several processes that change the same θ in shared memory, without a lock.
@@ -102,11 +110,14 @@ def hogwild(
             ``GradientDescent``: momentum, decay or clipping would look at all of θ. It is left as it was.
         data: for a network a ``Dataset``, ``(x, y)``, or ``(x, y, x_val, y_val)``; ``None`` for a sparse model, which
             has its own.
-        epochs: >= 1; default 10.
+        epochs: how many epochs in all, >= 1; default 10.
         batch_size: for a network B >= 1, default 32; for a sparse model 1.
         seed: fixes the order of the samples; see ``training.batches``.
         workers: P >= 1; default 2. Each is a process with one BLAS thread.
         locked: whether a worker locks θ while it reads, computes and writes.
+        history: of an earlier, shorter or interrupted call: training goes on there, at the next batch; each copy of the
+            optimizer has its state again. (Where a worker did not end its last steps, as one that was killed or that
+            waited for the lock, as many batches are left out, and others taken twice.)
         progress: show one progress bar.
 
     Returns:
@@ -150,19 +161,32 @@ def hogwild(
     check_integer("workers", workers, low=1)
     if not isinstance(locked, bool | np.bool_):
         raise TypeError(f"locked: got {describe(locked)}; expected True or False")
-    history = _new_history(len(arrays["features" if network is None else "x"]), size, seed, workers)
-    steps = history.steps_per_epoch
+    history = _begin(
+        history, network, optimizer, len(arrays["features" if network is None else "x"]), size, seed, workers
+    )
+    if history.epoch >= epochs:
+        return history
+    done, steps = len(history.step_losses), history.steps_per_epoch
+    first = optimizer.t if network is None else max(0, optimizer.t - done)
+    states = history.optimizer_states
+    job = _Job(network, optimizer, first, epochs, history.n_samples, size, history.seed, states)
     arrays |= _record_arrays(epochs, steps, workers)
     if network is not None:
         optimizer.layout = network.layout
         arrays["staleness"] = ((epochs, steps), np.int64)
-    job = _Job(network, optimizer, optimizer.t, epochs, history.n_samples, size, history.seed)
-    with Team(_work, workers, job, arrays, seed=history.seed, n_locks=2 if locked else 1) as team:
-        done = team.progress.sum
-        status = lambda: f"epoch {1 + done() // steps} of {epochs}, loss {team.arrays['loss'][0]:.4g}"  # noqa: E731
-        with progress_bar(status, epochs * steps, shown=progress) as bar:
-            results = team.run(lambda: bar.update(int(done()) - bar.n))
-    return _finish(model, optimizer, history, results, team)
+    with (
+        deferred_interrupt() as interrupted,
+        Team(_work, workers, job, arrays, seed=history.seed, n_locks=2 if locked else 1) as team,
+    ):
+        _go_on_from(history, team.arrays)
+
+        def status() -> str:
+            epoch = 1 + (done + int(team.progress.sum())) // steps
+            return f"epoch {min(epoch, epochs)} of {epochs}, loss {team.arrays['loss'][0]:.4g}"
+
+        with progress_bar(status, epochs * steps, done, shown=progress) as bar:
+            results = team.run(lambda: bar.update(done + int(team.progress.sum()) - bar.n), interrupted)
+        return _finish(model, optimizer, history, results, team)
 
 
 # -- before ----------------------------------------------------------------------------------------------------------
@@ -174,10 +198,6 @@ def _dense_arrays(model: Any, optimizer: Any, data: Any, epochs: Any) -> dict[st
         hint = "; the model comes first" if isinstance(optimizer, MLP | SparseLogisticRegression) else ""
         raise TypeError(f"model: got {describe(model)}; expected an MLP or a SparseLogisticRegression{hint}")
     check_network_and_optimizer(model, optimizer, epochs)
-    if optimizer.t and optimizer.layout is not model.layout:
-        raise ValueError(
-            f"optimizer: got one that has taken {optimizer.t} steps, and not with this network; expected a new one"
-        )
     x, y, validation = check_training_data(model, data)
     arrays = {"theta": model.parameters, "x": x, "y": y}
     if validation is not None:
@@ -212,21 +232,40 @@ def _record_arrays(epochs: int, steps: int, workers: int) -> dict[str, Any]:
     return {
         "ready": ((workers,), np.int8),
         "halt": ((1,), np.int8),
+        "open": ((1,), np.int8),
+        "begun": ((1,), np.int64),
         "taken": ((1,), np.int64),
         "loss": ((1,), np.float64),
         "by": ((epochs, steps), np.int32),
         "losses": ((epochs, steps), np.float64),
         "seconds": ((epochs, workers), np.float64),
         "rates": ((epochs,), np.float64),
-        "validated": ((1,), np.int64),
+        "validated": ((epochs,), np.int8),
         "validation": ((epochs, 2), np.float64),
     }
 
 
-def _new_history(n_samples: int, batch_size: int, seed: Any, workers: int) -> ParallelHistory:
-    generator = as_generator(seed)
-    drawn = int(generator.integers(2**63)) if isinstance(seed, np.random.Generator) else int(seed)
-    return ParallelHistory(seed=drawn, batch_size=batch_size, n_samples=n_samples, workers=workers)
+def _begin(
+    history: Any, network: MLP | None, optimizer: Optimizer, n_samples: int, batch_size: int, seed: Any, workers: int
+) -> ParallelHistory:
+    if history is None:
+        if network is not None:
+            check_belongs(network, optimizer)
+    elif not isinstance(history, ParallelHistory):
+        raise TypeError(f"history: got {describe(history)}; expected the ParallelHistory that an earlier call returned")
+    return begin_history(history, n_samples, batch_size, seed, workers)
+
+
+def _go_on_from(history: ParallelHistory, arrays: dict[str, np.ndarray]) -> None:
+    """Tell the workers where to begin, before they do: they wait for ``open``."""
+    done, (epoch, step) = len(history.step_losses), (history.epoch, history.step)
+    arrays["taken"][0] = arrays["begun"][0] = done
+    if step:
+        arrays["losses"][epoch, :step] = history.step_losses[-step:]
+        arrays["by"][epoch, :step] = 1 + history.order[-step:]
+        if "staleness" in arrays:
+            arrays["staleness"][epoch, :step] = history.staleness[-step:]
+    arrays["open"][0] = 1
 
 
 # -- after -----------------------------------------------------------------------------------------------------------
@@ -241,19 +280,18 @@ def _finish(
 ) -> ParallelHistory:
     """Take over θ and what was written down; pass a failure on."""
     model.parameters[:] = team.arrays["theta"]
+    epochs_before = history.epoch
     _record(history, team.arrays, team.size)
-    if isinstance(model, MLP):
-        if results:
-            optimizer.set_state(results[max(results, key=lambda rank: history.updates[rank])].state)
-        optimizer.layout = model.layout
     history.interrupted = team.interrupted
-    for diverged in (result.diverged for result in results.values()):
-        if diverged is not None:
-            step, what = diverged
-            where = f"epoch {1 + step // history.steps_per_epoch}, step {1 + step % history.steps_per_epoch}"
-            raise DivergenceError(divergence_message(history, optimizer, where, what), history)
+    if isinstance(model, MLP):
+        _take_states(history, optimizer, model, {rank: result.state for rank, result in results.items() if result})
+    diverged = [result.diverged for result in results.values() if result and result.diverged]
+    if diverged:
+        step, what = diverged[0]
+        where = f"epoch {1 + step // history.steps_per_epoch}, step {1 + step % history.steps_per_epoch}"
+        raise DivergenceError(divergence_message(history, optimizer, where, what), history)
     if isinstance(model, MLP) and "x_val" in team.arrays:
-        _validate(model, optimizer, history, team.arrays)
+        _validate(model, optimizer, history, team.arrays, epochs_before)
     if team.failure is not None:
         team.failure.history = history
         raise team.failure
@@ -261,34 +299,50 @@ def _finish(
 
 
 def _record(history: ParallelHistory, arrays: dict[str, np.ndarray], workers: int) -> None:
-    """Make the history of what was counted: whole epochs, and then what there is of others."""
-    done, losses = arrays["by"] > 0, arrays["losses"]
-    ends = np.maximum.accumulate(np.concatenate([[0.0], arrays["seconds"].max(axis=1)]))  # epochs overlap a little
+    """Add what was counted to the history: whole epochs, and then what there is of others."""
+    old, before = history.epoch, history.epoch * history.steps_per_epoch
+    by, losses = arrays["by"][old:], arrays["losses"][old:]
+    done = by > 0
+    ends = np.maximum.accumulate(np.append(0.0, arrays["seconds"][old:].max(axis=1)))  # epochs overlap a little
+    del history.step_losses[before:]
     finished = int(np.append(done.all(axis=1), False).argmin())
     for epoch in range(finished):
         history.step_losses.extend(losses[epoch].tolist())
-        history.finish_epoch(float(arrays["rates"][epoch]), float(ends[epoch + 1] - ends[epoch]))
+        history.finish_epoch(float(arrays["rates"][old + epoch]), float(ends[epoch + 1] - ends[epoch]))
     rest = losses[finished:][done[finished:]].tolist()
     history.step_losses.extend(rest)
     history.step = len(rest)
-    history.order = arrays["by"][done] - 1
+    history.order = np.append(history.order[:before], by[done] - 1)
     history.updates = np.bincount(history.order, minlength=workers).tolist()
-    history.bytes_sent = [0] * workers
     if "staleness" in arrays:
-        history.staleness = arrays["staleness"][done]
+        history.staleness = np.append(history.staleness[:before], arrays["staleness"][old:][done])
 
 
-def _validate(network: MLP, optimizer: Optimizer, history: ParallelHistory, arrays: dict[str, np.ndarray]) -> None:
+def _take_states(
+    history: ParallelHistory, optimizer: Optimizer, network: MLP, states: dict[int, dict[str, Any]]
+) -> None:
+    """The optimizer gets the state with the most steps; the history keeps them all."""
+    if states:
+        most = states[max(states, key=lambda rank: states[rank]["t"])]
+        history.optimizer_states = [states.get(rank, most) for rank in range(history.workers)]
+        optimizer.set_state(most)
+    optimizer.layout = network.layout
+
+
+def _validate(
+    network: MLP, optimizer: Optimizer, history: ParallelHistory, arrays: dict[str, np.ndarray], epochs_before: int
+) -> None:
     """Take over the workers' validations, and judge θ as it is now in the place of those that they did not come to."""
-    judged = [tuple(pair) for pair in arrays["validation"][: min(history.epoch, int(arrays["validated"][0]))].tolist()]
-    if len(judged) < history.epoch:
-        theta = optimizer.evaluation_parameters(network.parameters)
-        with np.errstate(over="ignore", invalid="ignore"):
-            now = network.evaluate(arrays["x_val"], arrays["y_val"], parameters=theta)
-        judged += [tuple(now)] * (history.epoch - len(judged))
-    for epoch, (loss, accuracy) in enumerate(judged, start=1):
+    now: tuple[float, float] | None = None
+    for epoch in range(epochs_before, history.epoch):
+        judged = tuple(arrays["validation"][epoch].tolist()) if arrays["validated"][epoch] else now
+        if judged is None:
+            theta = optimizer.evaluation_parameters(network.parameters)
+            with np.errstate(over="ignore", invalid="ignore"):
+                judged = now = network.evaluate(arrays["x_val"], arrays["y_val"], parameters=theta)
+        loss, accuracy = judged
         if not math.isfinite(loss):
-            where, what = f"epoch {epoch}, step {history.steps_per_epoch}", f"the validation loss is {loss}"
+            where, what = f"epoch {epoch + 1}, step {history.steps_per_epoch}", f"the validation loss is {loss}"
             raise DivergenceError(divergence_message(history, optimizer, where, what), history)
         history.val_loss.append(loss)
         history.val_accuracy.append(accuracy)
@@ -315,15 +369,17 @@ class _BatchSchedule:
 
 
 class _Runner(ABC):
-    """A worker's way through the parts of the epochs that it gets; what a part is, the subclasses know."""
+    """A worker's way through the steps that it gets; what a step is, the subclasses know."""
 
-    def __init__(self, worker: Worker, parts: int) -> None:
+    at_once = 1  # how many steps a worker takes from the queue
+
+    def __init__(self, worker: Worker) -> None:
         self.worker, self.job, self.arrays = worker, worker.settings, worker.arrays
         self.optimizer: Optimizer = self.job.optimizer
         self.queue, *rest = worker.locks
         self.guard: AbstractContextManager[Any] = rest[0] if rest else nullcontext()
         self.theta, self.halt = self.arrays["theta"], self.arrays["halt"]
-        self.parts_an_epoch, self.steps_an_epoch = parts, self.arrays["losses"].shape[1]
+        self.steps_an_epoch = self.arrays["losses"].shape[1]
         self.diverged: tuple[int, str] | None = None
 
     @property
@@ -332,42 +388,43 @@ class _Runner(ABC):
         return self.worker.stopping or bool(self.halt[0])
 
     def run(self) -> None:
-        """Start together, then take parts until there are no more."""
+        """Start together, then take steps until there are no more."""
         self.wait_for_all()
         begun, judging, now = time.perf_counter(), 0.0, -1
-        for epoch, part in self.parts():
-            if part == 0 and epoch > 0:
+        for epoch, first, n in self.turns():
+            if first == 0 and epoch * self.steps_an_epoch > self.arrays["begun"][0]:
                 judging += self.judge(epoch - 1)
             if epoch != now:
                 now, order = epoch, self.order(epoch)
-            self.steps(epoch, part, order)
+            self.steps(epoch, first, n, order)
             self.arrays["seconds"][epoch, self.worker.rank] = time.perf_counter() - begun - judging
 
     def wait_for_all(self) -> None:
         """Starting a process takes longer than some runs: without this the first worker would be alone for a while."""
-        ready = self.arrays["ready"]
+        ready, opened = self.arrays["ready"], self.arrays["open"]
         ready[self.worker.rank] = 1
-        while not (ready.all() or self.stopping):
+        while not ((ready.all() and opened[0]) or self.stopping):
             time.sleep(NAP)
 
-    def parts(self) -> Iterator[tuple[int, int]]:
-        """Take the next part that nobody has: its epoch, and its place there."""
-        taken = self.arrays["taken"]
+    def turns(self) -> Iterator[tuple[int, int, int]]:
+        """Take the next steps that nobody has: their epoch, the first one's place there, and how many."""
+        taken, steps = self.arrays["taken"], self.steps_an_epoch
         while not self.stopping:
             with self.queue:
-                number = int(taken[0])
-                taken[0] = number + 1
-            if number >= self.job.epochs * self.parts_an_epoch:
+                epoch, first = divmod(int(taken[0]), steps)
+                n = min(self.at_once, steps - first)
+                taken[0] += n
+            if epoch >= self.job.epochs:
                 return
-            yield divmod(number, self.parts_an_epoch)
+            yield epoch, first, n
 
     @abstractmethod
     def order(self, epoch: int) -> Any:
         """The order of the samples in an epoch."""
 
     @abstractmethod
-    def steps(self, epoch: int, part: int, order: Any) -> None:
-        """Take the steps of a part."""
+    def steps(self, epoch: int, first: int, n: int, order: Any) -> None:
+        """Take n steps of an epoch, from its ``first`` on."""
 
     def judge(self, epoch: int) -> float:
         """Validate, if there are data for it; return the seconds that it took."""
@@ -390,11 +447,14 @@ class _Runner(ABC):
 
 
 class _Dense(_Runner):
-    """Steps of a network, with this worker's own optimizer; a part is a batch."""
+    """Steps of a network, a batch each, with this worker's own optimizer."""
 
     def __init__(self, worker: Worker) -> None:
-        super().__init__(worker, parts=worker.arrays["losses"].shape[1])
+        super().__init__(worker)
         self.network: MLP = self.job.network
+        if self.job.states:
+            self.optimizer.set_state(self.job.states[worker.rank])
+            self.optimizer.layout = self.network.layout
         self.gradient = self.network.cut(np.empty_like(self.network.parameters))
         self.x, self.y = self.arrays["x"], self.arrays["y"]
         self.schedule: _BatchSchedule | None = None
@@ -404,17 +464,17 @@ class _Dense(_Runner):
     def order(self, epoch: int) -> list[np.ndarray]:
         return batches(self.job.n_samples, self.job.batch_size, self.job.seed, epoch + 1)
 
-    def steps(self, epoch: int, part: int, order: list[np.ndarray]) -> None:
+    def steps(self, epoch: int, first: int, n: int, order: list[np.ndarray]) -> None:
         if self.schedule is not None:
-            self.schedule.step = self.job.first_step + epoch * self.steps_an_epoch + part
-        x, y = self.x.take(order[part], axis=0), self.y.take(order[part], axis=0)
+            self.schedule.step = self.job.first_step + epoch * self.steps_an_epoch + first
+        x, y = self.x.take(order[first], axis=0), self.y.take(order[first], axis=0)
         try:
             with self.guard:
-                self.step(epoch, part, x, y)
+                self.step(epoch, first, x, y)
         except NonFiniteGradientError as error:
-            self.diverge(epoch, part, str(error))
+            self.diverge(epoch, first, str(error))
 
-    def step(self, epoch: int, part: int, x: np.ndarray, y: np.ndarray) -> None:
+    def step(self, epoch: int, number: int, x: np.ndarray, y: np.ndarray) -> None:
         """Read θ, compute g there, change θ."""
         network, counts = self.network, self.worker.progress
         seen = counts.sum()
@@ -423,9 +483,9 @@ class _Dense(_Runner):
         loss, gradient = network.backpropagate(x, y, network.parameters, out=self.gradient)
         if not math.isfinite(loss):
             raise NonFiniteGradientError(f"the loss is {loss}")
-        self.arrays["staleness"][epoch, part] = counts.sum() - seen
+        self.arrays["staleness"][epoch, number] = counts.sum() - seen
         self.optimizer.step(self.theta, gradient)
-        self.count(epoch, part, [loss], self.optimizer.learning_rate)
+        self.count(epoch, number, [loss], self.optimizer.learning_rate)
 
     def judge(self, epoch: int) -> float:
         """Judge at the evaluation parameters of this worker's optimizer."""
@@ -435,33 +495,31 @@ class _Dense(_Runner):
         theta = self.optimizer.evaluation_parameters(self.theta).copy()
         judged = self.network.evaluate(self.arrays["x_val"], self.arrays["y_val"], parameters=theta)
         self.arrays["validation"][epoch] = tuple(judged)
-        self.arrays["validated"][0] = epoch + 1
+        self.arrays["validated"][epoch] = 1
         return time.perf_counter() - begun
 
 
 class _Sparse(_Runner):
-    """Steps of a sparse logistic regression, a sample each; a part is a chunk of samples."""
+    """Steps of a sparse logistic regression, a sample each."""
 
     def __init__(self, worker: Worker) -> None:
-        n_samples = len(worker.arrays["features"])
-        self.chunk = max(1, min(CHUNK, n_samples // (4 * worker.size)))
-        super().__init__(worker, parts=-(-n_samples // self.chunk))
+        super().__init__(worker)
+        self.at_once = max(1, min(CHUNK, self.steps_an_epoch // (4 * worker.size)))
         # Rows as objects of their own, made once: cutting them out of an array takes as long as a product.
         self.rows = list(zip(self.arrays["features"], self.arrays["values"], strict=True))
 
     def order(self, epoch: int) -> np.ndarray:
         return np.concatenate(batches(self.job.n_samples, self.job.n_samples, self.job.seed, epoch + 1))
 
-    def steps(self, epoch: int, part: int, order: np.ndarray) -> None:
-        first = part * self.chunk
-        samples = order[first : first + self.chunk].tolist()
-        rates = self.rates(epoch * self.steps_an_epoch + first, len(samples))
+    def steps(self, epoch: int, first: int, n: int, order: np.ndarray) -> None:
+        samples = order[first : first + n].tolist()
+        rates = self.rates(epoch * self.steps_an_epoch + first, n)
         margins = descend(self.theta, [self.rows[i] for i in samples], rates, self.guard)
         losses = np.logaddexp(0.0, -np.array(margins))
         good = int(np.append(np.isfinite(losses), False).argmin())
         if good:
             self.count(epoch, first, losses[:good].tolist(), rates[-1])
-        if good < len(samples):
+        if good < n:
             self.diverge(epoch, first + good, f"the loss is {losses[good]}")
 
     def rates(self, step: int, n: int) -> list[float]:

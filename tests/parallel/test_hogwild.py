@@ -146,6 +146,78 @@ class TestOneWorker:
         assert seeds[0] == seeds[1] and np.array_equal(one.parameters, two.parameters)
 
 
+def interrupted(*arguments, after, **settings):
+    """A run that is interrupted so many seconds after its workers are there."""
+    main = threading.get_ident()
+
+    def interrupt():
+        processes_of(settings.get("workers", 2))
+        time.sleep(after)
+        signal.pthread_kill(main, signal.SIGINT) if hasattr(signal, "pthread_kill") else signal.raise_signal(2)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    history = run(*arguments, **settings)
+    thread.join()
+    return history
+
+
+class TestGoingOn:
+    def test_an_interrupted_run_of_one_worker_goes_on_as_if_nothing_had_been(self):
+        """Wherever in an epoch it was: fit's θ, losses and validations at the end, and with Adam's state."""
+
+        class SlowAdam(Adam):
+            def begin_step(self, theta, gradient):
+                super().begin_step(theta, gradient)
+                time.sleep(0.002)
+
+        ours, theirs, one = network(), network(), SlowAdam(ExponentialDecay(0.05, factor=0.5, steps=200))
+        settings = {"batch_size": 7, "workers": 1, "epochs": 40}
+        history = interrupted(ours, one, DATA, after=1.0, **settings)
+        again = run(ours, one, DATA, history=history, **settings)
+        assert again is history and not history.interrupted and history.updates == [40 * 22]
+        expected = fit(theirs, Adam(one.schedule), DATA, epochs=40, batch_size=7, progress=False)
+        assert np.array_equal(ours.parameters, theirs.parameters)
+        assert history.step_losses == expected.step_losses and history.val_loss == expected.val_loss
+        assert history.train_loss == expected.train_loss and history.learning_rate == expected.learning_rate
+        assert len(history.order) == len(history.staleness) == 40 * 22
+
+    @pytest.mark.parametrize("locked", [False, True])
+    def test_several_workers_go_on_with_their_own_states(self, locked):
+        model, optimizer = network(), SGD(0.05, momentum=0.9)
+        history = interrupted(model, Slow(0.05), DATA, after=0.7, batch_size=10, epochs=30, locked=locked)
+        history.optimizer_states = []
+        run(model, optimizer, DATA, batch_size=10, epochs=30, locked=locked, history=history)
+        run(model, optimizer, DATA, batch_size=10, epochs=32, locked=locked, history=history)
+        assert (history.epoch, history.step, len(history.val_loss)) == (32, 0, 32)
+        assert sum(history.updates) == len(history.step_losses) == len(history.order) == 32 * 15
+        assert len(history.optimizer_states) == 2
+        assert optimizer.t == max(state["t"] for state in history.optimizer_states)
+
+    def test_a_sparse_run_goes_on(self):
+        whole, parts = sparse(), sparse()
+        expected = run(whole, SGD(ExponentialDecay(1.0, factor=0.5, steps=500)), workers=1, epochs=3)
+        optimizer = SGD(ExponentialDecay(1.0, factor=0.5, steps=500))
+        history = run(parts, optimizer, workers=1, epochs=1)
+        run(parts, optimizer, workers=1, epochs=3, history=history)
+        assert np.array_equal(whole.parameters, parts.parameters)
+        assert history.step_losses == expected.step_losses and history.learning_rate == expected.learning_rate
+
+    def test_a_finished_run_is_left_as_it_is(self):
+        model = sparse()
+        history = run(model, SGD(0.5), workers=1)
+        theta = model.parameters.copy()
+        assert run(model, SGD(0.5), workers=1, history=history) is history
+        assert np.array_equal(model.parameters, theta)
+
+    def test_another_history_is_refused(self):
+        history = run(sparse(), SGD(0.5), workers=1)
+        with pytest.raises(ValueError, match=r"history: got one of 400 samples .* on 1 workers; expected"):
+            run(sparse(), SGD(0.5), workers=2, history=history)
+        with pytest.raises(TypeError, match="history: got 3; expected the ParallelHistory"):
+            run(sparse(), SGD(0.5), history=3)
+
+
 class TestSeveralWorkers:
     def test_every_sample_is_used_once_an_epoch(self):
         """With a rate of nearly nothing the losses are those of the start, in the order of the batches."""
@@ -267,17 +339,7 @@ class TestEnds:
     @pytest.mark.parametrize("locked", [False, True])
     def test_an_interrupt_ends_the_run_and_returns_what_there_is(self, locked):
         model = network()
-        main = threading.get_ident()
-
-        def interrupt():
-            processes_of(2)
-            time.sleep(1.5)
-            signal.pthread_kill(main, signal.SIGINT) if hasattr(signal, "pthread_kill") else signal.raise_signal(2)
-
-        thread = threading.Thread(target=interrupt)
-        thread.start()
-        history = run(model, Slow(0.01), DATA, epochs=10_000, locked=locked)
-        thread.join()
+        history = interrupted(model, Slow(0.01), DATA, epochs=10_000, locked=locked, after=1.5)
         assert history.interrupted and history.epoch < 10_000
         assert len(history.step_losses) == sum(history.updates) == history.epoch * 5 + history.step
         assert len(history.val_loss) == history.epoch
@@ -346,5 +408,5 @@ class TestArguments:
     def test_an_optimizer_of_another_network_is_refused(self):
         optimizer = SGD(0.1)
         fit(network(), optimizer, DATA, epochs=1, progress=False)
-        with pytest.raises(ValueError, match="optimizer: got one that has taken 5 steps, and not with this network"):
+        with pytest.raises(ValueError, match="optimizer: got one that has taken 5 steps"):
             run(network(), optimizer, DATA)
