@@ -50,8 +50,10 @@ from nnopt_utils.parallel.delays import (
     expected_asynchronous_path,
     stability_limit,
 )
+from nnopt_utils.parallel.drift import local_sgd_fixed_point
 from nnopt_utils.parallel.hogwild import hogwild
 from nnopt_utils.parallel.links import Link, Rehearsal, Send, rehearse
+from nnopt_utils.parallel.local_sgd import local_sgd
 from nnopt_utils.parallel.parameter_server import ServerHistory, parameter_server
 from nnopt_utils.parallel.power_sgd import PowerSGD
 from nnopt_utils.parallel.random_k import RandomK
@@ -92,6 +94,8 @@ __all__ = [
     "expected_asynchronous_path",
     "gustafson",
     "hogwild",
+    "local_sgd",
+    "local_sgd_fixed_point",
     "parameter_server",
     "rehearse",
     "ring_all_gather",

@@ -32,6 +32,7 @@ from nnopt_utils.parallel.team import POLL, Bell, Stopped, Team, Worker, WorkerE
 from nnopt_utils.training import (
     DivergenceError,
     batches,
+    check_belongs,
     check_network_and_optimizer,
     check_training_data,
     divergence_message,
@@ -47,8 +48,8 @@ Factor = Callable[[int], float]
 class ServerHistory(ParallelHistory):
     """What a training with a :func:`parameter_server` leaves behind. Arrays have an entry an update, in their order.
 
-    With ``order``, ``staleness`` and ``batches`` a run can be repeated in one process: update v, from 0, changes
-    θ_v by the gradient of batch ``batches[v]`` of its epoch at θ_{v − τ}, τ = ``staleness[v]``.
+    With ``order``, ``staleness`` and ``batches`` a run can be repeated in one process: update v, from 0, changes θ_v
+    by the gradient of batch ``batches[v]`` of its epoch at θ_{v − τ}, τ = ``staleness[v]``.
 
     Attributes:
         batches: which batch of its epoch the gradient was of, from 0.
@@ -205,7 +206,9 @@ def parameter_server(
     factor = _factor(staleness_aware)
     seconds = _slow_downs(slow, workers)
     check_choice("on_failure", on_failure, ["raise", "continue"])
-    _check_optimizer(network, optimizer, fresh=history is None, scaled=factor is not None)
+    _check_optimizer(optimizer, scaled=factor is not None)
+    if history is None:
+        check_belongs(network, optimizer)
     history = _begin(history, len(x), batch_size, seed, workers)
     if history.epoch >= epochs:
         return history
@@ -215,7 +218,7 @@ def parameter_server(
     with (
         deferred_interrupt() as interrupted,
         threadpool_limits(1, user_api="blas"),
-        _ServedTeam(workers, _Job(network, batch_size, seconds), x, y, history.seed) as team,
+        _ServedTeam(_Job(network, batch_size, seconds), x, y, history.seed, interrupted) as team,
     ):
         server = _Server(network, optimizer, history, rules, validation, team, interrupted)
         with progress_bar(server.status, total, done, shown=progress) as bar:
@@ -267,8 +270,8 @@ def _slow_downs(slow: Any, workers: int) -> list[float]:
     return [check_not_negative(f"slow[{rank}]", seconds) for rank, seconds in enumerate(slow)]
 
 
-def _check_optimizer(network: MLP, optimizer: Optimizer, *, fresh: bool, scaled: bool) -> None:
-    """Refuse what cannot work from gradients alone, and what was another network's."""
+def _check_optimizer(optimizer: Optimizer, *, scaled: bool) -> None:
+    """Refuse what cannot work from gradients alone, or at the rates that it is given."""
     name = type(optimizer).__name__
     if type(optimizer).observe is not Optimizer.observe:
         raise ValueError(
@@ -278,11 +281,6 @@ def _check_optimizer(network: MLP, optimizer: Optimizer, *, fresh: bool, scaled:
     if scaled and "learning_rate" not in optimizer.declared:
         raise ValueError(
             f"staleness_aware: got a factor for the rate of {name}, which computes its rate itself; expected False"
-        )
-    if fresh and optimizer.t and optimizer.layout is not network.layout:
-        raise ValueError(
-            f"optimizer: got one that has taken {optimizer.t} steps, and not in a training of this network; expected a "
-            "new one (to resume a run, give its history)"
         )
 
 
@@ -344,14 +342,15 @@ class _ServedTeam(Team):
     Only one side has them at a time: the worker from the ring of ``fetched`` to that of ``brought``, else the server.
     """
 
-    def __init__(self, workers: int, job: _Job, x: np.ndarray, y: np.ndarray, seed: int) -> None:
-        theta = job.network.parameters
+    def __init__(self, job: _Job, x: np.ndarray, y: np.ndarray, seed: int, interrupted: Callable[[], bool]) -> None:
+        workers, theta = len(job.slow), job.network.parameters
         shared: dict[str, Any] = {name: ((workers, len(theta)), theta.dtype) for name in ("thetas", "gradients")}
         shared |= {name: ((workers,), np.float64) for name in ("losses", "seconds")}
         shared |= {"jobs": ((workers,), np.int64), "rows": ((len(x),), np.int64)}
         super().__init__(_work, workers, job, {"x": x, "y": y} | shared, seed=seed)
         bells = [_Ring(self._context, self._stop) for _ in range(2 * workers + 1)]
         self.bells = _Bells.of(bells)
+        self._interrupted = interrupted
         self._locks = bells  # type: ignore[assignment]  # what travels to the workers, and rings when all shall stop
 
     def ended(self, ranks: set[int]) -> Iterator[tuple[int, WorkerError]]:

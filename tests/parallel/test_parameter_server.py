@@ -9,10 +9,10 @@ from collections import deque
 from types import SimpleNamespace
 
 import numpy as np
-import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from leftovers import KILL, nothing_left
 from threadpoolctl import threadpool_limits
 
 from nnopt_utils.networks import MLP
@@ -48,18 +48,13 @@ def train(network=None, optimizer=None, data=DATA, **options):
     return network, optimizer, parameter_server(network, optimizer, data, **options)
 
 
-def others_alive():
-    """Processes that a run has left behind; multiprocessing's own bookkeeper stays."""
-    children = psutil.Process().children(recursive=True)
-    names = [" ".join(child.cmdline()) for child in children if child.status() != psutil.STATUS_ZOMBIE]
-    return [name for name in names if "spawn_main" in name]
+@pytest.fixture
+def _watched(monkeypatch):
+    with nothing_left(monkeypatch):
+        yield
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left():
-    yield
-    assert multiprocessing.active_children() == []
-    assert others_alive() == []
+nothing_is_left = pytest.mark.usefixtures("_watched")
 
 
 def repeat(history, network, optimizer, data=DATA, first=0):
@@ -121,6 +116,7 @@ def check_run(history, workers, bound=None, epochs=3, make=make_network):
     assert history.epoch == epochs and not history.interrupted and history.lost == []
 
 
+@nothing_is_left
 class TestOneWorker:
     @pytest.mark.parametrize(
         ("make", "dtype"),
@@ -159,6 +155,7 @@ class TestOneWorker:
         assert drawn.step_losses == given_back.step_losses
 
 
+@nothing_is_left
 class TestSeveralWorkers:
     @pytest.mark.parametrize("workers", [2, 3])
     @pytest.mark.parametrize("bound", [None, 0, 1])
@@ -225,6 +222,7 @@ class TestSeveralWorkers:
         assert history.updates[1] >= 1
 
 
+@nothing_is_left
 class TestBound:
     @pytest.mark.parametrize("bound", [0, 1, 3])
     def test_fast_workers_wait_for_a_slow_one(self, bound):
@@ -351,6 +349,7 @@ class Noting(SGD):
         vars(self).setdefault("rates", []).append(self.learning_rate)
 
 
+@nothing_is_left
 class TestStalenessAware:
     def test_rate_is_divided_by_the_staleness(self):
         schedule = CosineDecay(0.5, 60)
@@ -371,15 +370,6 @@ class TestStalenessAware:
         repeat(history, again, Adam(lambda finished: of(int(history.staleness[finished])) * 0.02))
         np.testing.assert_array_equal(network.parameters, again.parameters)
 
-    @pytest.mark.parametrize("rate", [0.1, CosineDecay(0.5, 60)])
-    def test_rate_comes_back_after_an_error(self, rate):
-        optimizer = SGD(rate)
-        with pytest.raises(RuntimeError), scaled_rate(optimizer, 0.5):
-            assert optimizer.learning_rate == (rate(0) if callable(rate) else rate) / 2
-            raise RuntimeError
-        assert optimizer.learning_rate == (rate(0) if callable(rate) else rate)
-        assert optimizer.schedule is (rate if callable(rate) else None)
-
     def test_an_error_of_the_function_ends_the_run(self):
         def factor(tau):
             if tau > 1:
@@ -394,6 +384,17 @@ class TestStalenessAware:
     def test_a_factor_below_zero_is_refused_when_it_comes(self):
         with pytest.raises(ValueError, match=r"staleness_aware\(\d+\): got -1; expected a finite number >= 0"):
             train(workers=3, staleness_aware=lambda tau: 1 if tau < 2 else -1)
+
+
+class TestScaledRate:
+    @pytest.mark.parametrize("rate", [0.1, CosineDecay(0.5, 60)])
+    def test_rate_comes_back_after_an_error(self, rate):
+        optimizer = SGD(rate)
+        with pytest.raises(RuntimeError), scaled_rate(optimizer, 0.5):
+            assert optimizer.learning_rate == (rate(0) if callable(rate) else rate) / 2
+            raise RuntimeError
+        assert optimizer.learning_rate == (rate(0) if callable(rate) else rate)
+        assert optimizer.schedule is (rate if callable(rate) else None)
 
 
 def at_step(number, action):
@@ -412,7 +413,7 @@ def at_step(number, action):
 def kill(*ranks):
     for process in multiprocessing.active_children():
         if process.name in {f"nnopt-worker-{rank}" for rank in ranks}:
-            os.kill(process.pid, signal.SIGKILL)
+            os.kill(process.pid, KILL)
 
 
 def check_is_where_the_history_ends(network, optimizer, history):
@@ -423,6 +424,7 @@ def check_is_where_the_history_ends(network, optimizer, history):
     assert len(history.step_losses) == history.epoch * S + history.step
 
 
+@nothing_is_left
 class TestInterrupt:
     def test_ends_after_the_step_under_way(self):
         interrupt = at_step(17, lambda: signal.raise_signal(signal.SIGINT))
@@ -460,8 +462,9 @@ class TestInterrupt:
         np.testing.assert_array_equal(network.parameters, before)
 
 
+@nothing_is_left
 class TestFailures:
-    @pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
+    @pytest.mark.skipif(os.name == "nt", reason="exit codes are no signals there")
     def test_a_killed_worker_is_named(self):
         network, optimizer = make_network(), SGD(0.1, momentum=0.9)
         with pytest.raises(WorkerError, match=r"worker 1 of 3 .* killed by signal 9 \(SIGKILL\)") as caught:
@@ -471,7 +474,6 @@ class TestFailures:
         assert 10 <= len(history.step_losses) < 50 * S
         check_is_where_the_history_ends(network, optimizer, history)
 
-    @pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
     @pytest.mark.parametrize("bound", [None, 0])
     def test_others_go_on_where_that_is_wished(self, bound):
         network, optimizer, history = train(
@@ -483,10 +485,9 @@ class TestFailures:
         np.testing.assert_array_equal(np.sort(history.batches.reshape(6, S), axis=1), np.tile(np.arange(S), (6, 1)))
         check_is_where_the_history_ends(network, optimizer, history)
 
-    @pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
     def test_nobody_can_go_on_when_all_are_gone(self):
         network, optimizer = make_network(), SGD(0.1, momentum=0.9)
-        with pytest.raises(WorkerError, match="killed by signal 9") as caught:
+        with pytest.raises(WorkerError, match=r"worker \d of 2") as caught:
             train(
                 network, optimizer, workers=2, epochs=50, on_failure="continue",
                 staleness_aware=at_step(10, lambda: kill(0, 1)),
@@ -494,7 +495,6 @@ class TestFailures:
         assert sorted(caught.value.history.lost) == [0, 1]
         check_is_where_the_history_ends(network, optimizer, caught.value.history)
 
-    @pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
     def test_training_goes_on_after_a_failure(self):
         network, optimizer = make_network(), SGD(0.1, momentum=0.9)
         with pytest.raises(WorkerError) as caught:

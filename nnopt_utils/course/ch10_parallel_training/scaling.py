@@ -1,6 +1,6 @@
 """The simulated clusters of chapter 10: seconds to a target for 1 to 1,000 workers, each method at a rate of its own.
 
-The table is part of the course. Make it anew after the simulation has changed (half an hour on one core)::
+The table is part of the course. Make it anew after the simulation has changed (ten minutes on two cores)::
 
     rm data/experiments/10_scaling.jsonl
     python -m nnopt_utils.course.ch10_parallel_training.scaling
@@ -10,6 +10,7 @@ Simulated time does not depend on the machine: a test runs some rows again and f
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -58,17 +59,28 @@ def cluster(workers: int) -> Cluster:
     )
 
 
-def run(label: str, workers: int, rate: float, seed: int) -> dict[str, Any]:
-    """One row: simulated seconds until J is 1 % of what it was, and megabytes that all sent until then."""
+def run(label: str, workers: int, rate: float, seed: int, **changed: Any) -> dict[str, Any]:
+    """One row: simulated seconds until J is 1 % of what it was, and megabytes that all sent until then.
+
+    ``changed`` are other values of the cluster.
+    """
     valley = problem()
     options = dict(METHODS[label])
     if "backup_workers" in options:
         options["backup_workers"] = round(options["backup_workers"] * workers)
     target = 0.01 * valley.value(valley.start)
     found = simulate_asynchrony(
-        valley, SGD(rate), cluster(workers), target=target, seconds=PATIENCE[workers], sigma=3.0, batch_size=32,
-        message_bytes=220_200, seed=seed, **options,
-    )  # fmt: skip
+        valley,
+        SGD(rate),
+        dataclasses.replace(cluster(workers), **changed),
+        target=target,
+        seconds=PATIENCE[workers],
+        sigma=3.0,
+        batch_size=32,
+        message_bytes=220_200,
+        seed=seed,
+        **options,
+    )
     there = bool(found.losses[-1] <= target)
     seconds, megabytes = float(f"{found.times[-1]:.6g}"), float(f"{found.bytes_sent / 1e6:.4g}")
     names = {"label": label, "workers": workers, "rate": rate, "seed": seed}
@@ -99,6 +111,14 @@ def fresh(found: Sequence[dict[str, Any]]) -> dict[str, dict[int, np.ndarray]]:
     return {
         label: {P: seconds_of(found, label, P, best_rate(found, label, P), FRESH) for P in WORKERS} for label in METHODS
     }
+
+
+def changed(found: Sequence[dict[str, Any]], label: str, workers: int, **values: Any) -> tuple[float, float]:
+    """Median seconds of the ten fresh seeds as they are, and on a cluster with other values, at the same rate."""
+    rate = best_rate(found, label, workers)
+    others = [run(label, workers, rate, seed, **values)["seconds"] for seed in FRESH]
+    after = [np.inf if seconds is None else seconds for seconds in others]
+    return float(np.median(seconds_of(found, label, workers, rate, FRESH))), float(np.median(after))
 
 
 def measure(label: str, workers: int) -> list[dict[str, Any]]:

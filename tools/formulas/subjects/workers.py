@@ -28,7 +28,7 @@ def shards(generator: np.random.Generator) -> dict[str, Any]:
 def ring_numbers(generator: np.random.Generator) -> dict[str, Any]:
     P = int(generator.integers(2, 9))
     N = 6 * P
-    sent = parallel.rehearse(parallel.ring_all_reduce, generator.normal(size=(P, N))).bytes_sent[0] / 8
+    sent = parallel.rehearse(parallel.ring_all_reduce, list(generator.normal(size=(P, N)))).bytes_sent[0] / 8
     return {"n_sent": sent, "P": P, "N": N}
 
 
@@ -110,5 +110,5 @@ def error_feedback(generator: np.random.Generator) -> dict[str, Any]:
     points = parallel.compressed_descent(problem, eta, parallel.TopK(k=1, error_feedback=True), steps=3).points
     g = [problem.gradient(point) for point in points]
     errors = [points[t] - points[0] + eta * np.sum(g[:t], axis=0) for t in range(4)]  # all that is owed
-    numbered = {"theta": points, "g": g, "e": errors}
+    numbered: dict[str, Any] = {"theta": points, "g": g, "e": errors}
     return {name: dict(enumerate(rows, 1)) for name, rows in numbered.items()} | {"t": 3, "eta": eta, "C": C}
