@@ -10,6 +10,9 @@ a ``ParallelHistory``.
 ``team``                  the processes: started, watched and ended; the memory that they share
 ``result``                what a parallel training leaves behind
 ``data_parallel``         each worker has a share of every batch; the steps are those of one process
+``local_sgd``             workers take steps of their own and then average θ
+``drift``                 where that ends when their data differ
+``replica``               a worker's copy of network and optimizer, which the two share
 ``hogwild``               all change one θ in shared memory, without a lock
 ``sparse_logistic``       a model whose samples touch few weights, for Hogwild
 ``parameter_server``      workers bring gradients when they have them; a server applies each at once
@@ -24,14 +27,6 @@ a ``ParallelHistory``.
 ``speedup``               what P workers can gain, in time and in memory; what an all-reduce costs
 ``cluster``               imagined machines: how long their gradients and messages take
 ``simulation``            synchronous, asynchronous, stale-synchronous and local training on them, in simulated time
-``all_gather``            what each worker has, for all of them
-``compressors``           compressed gradients: what all ways share, and error feedback
-``sparse``                how many entries are sent, and where they lie
-``top_k``                 the largest entries
-``random_k``              entries that chance picks
-``sign``                  one bit an entry
-``power_sgd``             weight matrices of low rank
-``compressed_descent``    gradient descent with compressed steps, without workers
 ========================  =====================================================================================
 """
 
