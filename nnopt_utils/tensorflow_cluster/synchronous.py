@@ -7,6 +7,7 @@ same step. The environment variable ``TF_CONFIG`` says who the workers are, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         done += len(piece)
         if rank == 0:
             record.add(values, theta.numpy(), velocity.numpy())
+    leave_together(strategy)
     say("finished", done=done)
+
+
+def leave_together(strategy: Any) -> None:
+    """Wait until all have taken the last step: who leaves earlier may take along what another is still to receive."""
+    import tensorflow as tf
+
+    def replica() -> Any:
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0))
+
+    with suppress(tf.errors.OpError):  # another one has left already: it had heard of everybody
+        float(tf.function(lambda: strategy.run(replica))())
 
 
 def training_step(strategy: Any, theta: Any, velocity: Any, job: Any) -> Callable[..., Any]:
