@@ -21,6 +21,7 @@ from benchmarks import (
     imports,
     load,
     memory,
+    parallel,
     scipy_side_by_side,
     second_order,
 )
@@ -37,6 +38,7 @@ SUBJECTS: dict[str, Callable[[bool], list[Measurement]]] = {
     "explorers": explorers.measure,
     "second_order": second_order.measure,
     "hogwild": hogwild.measure,
+    "parallel": parallel.measure,
     "scipy": scipy_side_by_side.measure,
 }
 

@@ -66,7 +66,7 @@ class Measurement:
         against: what the ratio compares with.
         ratio: median of the paired ratios: this one's value over the other's, repeat by repeat.
         ratio_low, ratio_high: the quartiles of those ratios.
-        unit: "s", "B" or "evaluations".
+        unit: "s", "B", "evaluations", "updates/s" or "B/s".
         target: what the ratio or the median has to reach, if there is such a bound.
     """
 
@@ -186,13 +186,23 @@ def _verdict(f: Measurement, judged: bool) -> str:
 
 
 _UNITS = {"s": [("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)], "B": [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)]}
-_UNITS["evaluations"] = [("evaluations", 1.0)]
+_UNITS |= {unit: [(unit, 1.0)] for unit in ("evaluations", "updates/s")}
+_UNITS["B/s"] = [(f"{name}/s", scale) for name, scale in _UNITS["B"]]
 
 
 def _amounts(unit: str, *values: float) -> list[str]:
     """Numbers with three digits, and at the end the unit that suits the first of them."""
     name, scale = next(((n, s) for n, s in _UNITS[unit] if values[0] >= s), _UNITS[unit][-1])
-    return [*(f"{value / scale:#.3g}".rstrip(".") for value in values), name]
+    return [*(_three_digits(value / scale) for value in values), name]
+
+
+def _three_digits(value: float) -> str:
+    """All digits before the point, where these are more.
+
+    >>> _three_digits(0.5), _three_digits(123.4), _three_digits(1234.5)
+    ('0.500', '123', '1,234')
+    """
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:#.3g}".rstrip(".")
 
 
 def machine() -> dict[str, str]:
