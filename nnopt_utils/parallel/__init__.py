@@ -9,7 +9,10 @@ a ``ParallelHistory``.
 ``all_gather``            what each worker has, for all of them
 ``team``                  the processes: started, watched and ended; the memory that they share
 ``result``                what a parallel training leaves behind
+``replica``               a copy of network and optimizer in each worker, the same again after every round
 ``data_parallel``         each worker has a share of every batch; the steps are those of one process
+``local_sgd``             each worker takes some steps alone, then the parameters are averaged
+``drift``                 where that ends when workers have data of their own
 ``compressors``           compressed gradients: what all ways share, and error feedback
 ``sparse``                how many entries are sent, and where they lie
 ``top_k``                 the largest entries
@@ -39,7 +42,9 @@ from nnopt_utils.parallel.delays import (
     expected_asynchronous_path,
     stability_limit,
 )
+from nnopt_utils.parallel.drift import local_sgd_fixed_point
 from nnopt_utils.parallel.links import Link, Rehearsal, Send, rehearse
+from nnopt_utils.parallel.local_sgd import local_sgd
 from nnopt_utils.parallel.power_sgd import PowerSGD
 from nnopt_utils.parallel.random_k import RandomK
 from nnopt_utils.parallel.result import ParallelHistory
@@ -74,6 +79,8 @@ __all__ = [
     "delayed_noise_floor",
     "expected_asynchronous_path",
     "gustafson",
+    "local_sgd",
+    "local_sgd_fixed_point",
     "rehearse",
     "ring_all_gather",
     "ring_all_reduce",
