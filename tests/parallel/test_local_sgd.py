@@ -300,7 +300,7 @@ def test_workers_with_data_of_their_own_end_where_the_weights_say(watched):
         # An epoch is one round, in which each worker sees its point 40 times, never not at all in a step.
         data = np.repeat(x, 40)[:, None], np.repeat(y, 40)[:, None]
         network = MLP([1, 1], loss="half_mse", dtype="float64")
-        call = {"epochs": 480 // H, "batch_size": 120 // H, "local_steps": H, "workers": 3, "own_data": True}
+        call = {"epochs": 640 // H, "batch_size": 120 // H, "local_steps": H, "workers": 3, "own_data": True}
         local_sgd(network, SGD(eta), data, progress=False, **call)
         weights = (1 - (1 - eta * curvatures) ** H) / curvatures
         expected = np.linalg.solve((weights * z.T) @ z, (weights * z.T) @ y)
