@@ -11,7 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import blocks, cold, explorers, fit, frameworks, imports, load, memory, scipy_side_by_side, second_order
+from benchmarks import (
+    blocks,
+    cold,
+    explorers,
+    fit,
+    frameworks,
+    hogwild,
+    imports,
+    load,
+    memory,
+    scipy_side_by_side,
+    second_order,
+)
 from benchmarks.timing import Measurement, as_markdown, machine
 
 SUBJECTS: dict[str, Callable[[bool], list[Measurement]]] = {
@@ -24,6 +36,7 @@ SUBJECTS: dict[str, Callable[[bool], list[Measurement]]] = {
     "cold": cold.measure,
     "explorers": explorers.measure,
     "second_order": second_order.measure,
+    "hogwild": hogwild.measure,
     "scipy": scipy_side_by_side.measure,
 }
 

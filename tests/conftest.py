@@ -15,8 +15,8 @@ from nnopt_utils.keras_bridge import import_keras
 settings.register_profile("nnopt", derandomize=True, deadline=None)
 settings.load_profile("nnopt")
 
-# What they test takes a while to build: each of these files goes to one worker as a whole.
-BUILT_ONCE = ("tests/test_reference.py", "tests/test_wheel.py")
+# What they test takes a while to build, or has to be alone: each of these files goes to one worker as a whole.
+BUILT_ONCE = ("tests/test_reference.py", "tests/test_wheel.py", "tests/tensorflow_cluster/test_tensorflow.py")
 
 
 class BuildOnce(LoadScopeScheduling):

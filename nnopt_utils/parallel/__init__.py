@@ -9,10 +9,13 @@ a ``ParallelHistory``.
 ``all_gather``            what each worker has, for all of them
 ``team``                  the processes: started, watched and ended; the memory that they share
 ``result``                what a parallel training leaves behind
-``replica``               a copy of network and optimizer in each worker, the same again after every round
 ``data_parallel``         each worker has a share of every batch; the steps are those of one process
-``local_sgd``             each worker takes some steps alone, then the parameters are averaged
-``drift``                 where that ends when workers have data of their own
+``local_sgd``             workers take steps of their own and then average θ
+``drift``                 where that ends when their data differ
+``replica``               a worker's copy of network and optimizer, which the two share
+``hogwild``               all change one θ in shared memory, without a lock
+``sparse_logistic``       a model whose samples touch few weights, for Hogwild
+``parameter_server``      workers bring gradients when they have them; a server applies each at once
 ``compressors``           compressed gradients: what all ways share, and error feedback
 ``sparse``                how many entries are sent, and where they lie
 ``top_k``                 the largest entries
@@ -43,13 +46,16 @@ from nnopt_utils.parallel.delays import (
     stability_limit,
 )
 from nnopt_utils.parallel.drift import local_sgd_fixed_point
+from nnopt_utils.parallel.hogwild import hogwild
 from nnopt_utils.parallel.links import Link, Rehearsal, Send, rehearse
 from nnopt_utils.parallel.local_sgd import local_sgd
+from nnopt_utils.parallel.parameter_server import ServerHistory, parameter_server
 from nnopt_utils.parallel.power_sgd import PowerSGD
 from nnopt_utils.parallel.random_k import RandomK
 from nnopt_utils.parallel.result import ParallelHistory
 from nnopt_utils.parallel.sign import SignCompressor
 from nnopt_utils.parallel.simulation import Simulation, simulate_asynchrony
+from nnopt_utils.parallel.sparse_logistic import Conflicts, SparseLogisticRegression
 from nnopt_utils.parallel.speedup import all_reduce_seconds, amdahl, gustafson, zero_bytes_per_parameter
 from nnopt_utils.parallel.team import WorkerError
 from nnopt_utils.parallel.top_k import TopK
@@ -58,6 +64,7 @@ __all__ = [
     "BestRate",
     "Cluster",
     "Compressor",
+    "Conflicts",
     "Link",
     "Message",
     "ParallelHistory",
@@ -65,8 +72,10 @@ __all__ = [
     "RandomK",
     "Rehearsal",
     "Send",
+    "ServerHistory",
     "SignCompressor",
     "Simulation",
+    "SparseLogisticRegression",
     "TopK",
     "WorkerError",
     "all_reduce_seconds",
@@ -79,8 +88,10 @@ __all__ = [
     "delayed_noise_floor",
     "expected_asynchronous_path",
     "gustafson",
+    "hogwild",
     "local_sgd",
     "local_sgd_fixed_point",
+    "parameter_server",
     "rehearse",
     "ring_all_gather",
     "ring_all_reduce",

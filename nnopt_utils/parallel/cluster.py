@@ -63,6 +63,7 @@ class Cluster:
         Cluster(workers=4, seconds_per_gradient=0.1, stragglers=0.25, slowdown=5)
         >>> cluster.mean_seconds
         array([0.1, 0.1, 0.1, 0.5])
+        >>> import dataclasses
         >>> [dataclasses.replace(cluster, workers=P).workers for P in (1, 10, 100)]
         [1, 10, 100]
     """

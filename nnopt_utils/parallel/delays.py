@@ -171,20 +171,20 @@ def stability_limit(delay: int) -> float:
 def contraction(rate_times_curvature: Any, delay: int) -> Any:
     r"""Return the factor by which a step of delayed gradient descent shrinks the error in the long run.
 
-    Along a curvature λ, with a = η λ, the error follows :math:`e_{t+1} = e_t - a\, e_{t-\tau}`. It is a sum of powers of
-    the roots of
+    Along a curvature λ, with a = η λ, the error follows :math:`e_{t+1} = e_t - a\, e_{t-\tau}`. It is a sum of powers
+    of the roots of
 
     .. math:: z^{\tau + 1} - z^\tau + a = 0 ;
 
-    the largest |z| is what remains. Where two roots meet, at :func:`best_rate`, the power has a factor t.
+    the largest :math:`|z|` is what remains. Where two roots meet, at :func:`best_rate`, the power has a factor t.
 
     Args:
         rate_times_curvature: a, a number or an array of any shape.
         delay: τ >= 0.
 
     Returns:
-        The largest |z|, a float or an array of the shape of a; the run converges where it is below 1. Near the double
-        root only half of the digits are right.
+        The largest modulus, a float or an array of the shape of a; the run converges where it is below 1. Near the
+        double root only half of the digits are right.
 
     Raises:
         TypeError, ValueError: bad arguments.

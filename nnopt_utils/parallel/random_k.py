@@ -30,7 +30,8 @@ class RandomK(Compressor):
         unbiased: multiply what is sent by d/k, so that its expectation is x; default False. Not with error feedback:
             what is drawn would leave an error of (1 − d/k) times itself, which grows where d > 2 k.
         same_indices: draw the same entries on all workers; default True.
-        error_feedback: remember what is not sent; default False.
+        error_feedback: remember what is not sent; default False. An entry of a gradient then arrives with the draw that
+            picks it, on average the (d/k)-th: a delay, and long delays need small rates.
         seed: an integer or a ``numpy.random.Generator``; default 0.
 
     Raises:

@@ -50,7 +50,7 @@ class Simulation:
         applied_by: the worker whose gradient each update was, shape (T,); empty where all workers share an update.
         gradients: how many gradients went into the updates.
         bytes_sent: by all machines together.
-        busy: the share of the time that each worker spent on gradients, shape (P,).
+        busy: the share of the time that each worker spent on gradients, also on those thrown away, shape (P,).
         seconds: how long the simulation lasts.
         theta: θ at its end, shape (d,).
         diverged: whether J, θ or a gradient stopped being finite: the run ends with the update that did it, which the

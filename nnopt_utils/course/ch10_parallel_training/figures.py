@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from nnopt_utils.history import Trajectory
 from nnopt_utils.parallel import Link, rehearse
 from nnopt_utils.parallel.delays import best_rate, contraction, stability_limit
 from nnopt_utils.plotting import COLOURS, new_figure
@@ -80,9 +81,7 @@ def epoch_seconds(seconds: Mapping[str, Mapping[int, float]]) -> Figure:
     figure, ax = new_figure(width=6.5, height=3.8)
     for index, (label, by_batch) in enumerate(seconds.items()):
         colour, linestyle, marker = look(index)
-        ax.plot(
-            list(by_batch), list(by_batch.values()), color=colour, linestyle=linestyle, marker=marker, label=label
-        )
+        ax.plot(list(by_batch), list(by_batch.values()), color=colour, linestyle=linestyle, marker=marker, label=label)
     sizes = list(next(iter(seconds.values())))
     ax.set(xscale="log", yscale="log", xlabel="batch size", ylabel="seconds of an epoch")
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
@@ -176,26 +175,27 @@ def drift(fixed_points: Mapping[int, float], minima: Sequence[float], optimum: f
     return figure
 
 
-def compressed_paths(problem: Any, paths: Mapping[str, np.ndarray], floor: float = 1e-4) -> Figure:
+def compressed_paths(problem: Any, runs: Mapping[str, Trajectory], floor: float = 1e-4) -> Figure:
     """Paths in the plane (left), and the loss against the step (right)."""
     figure, (left, right) = new_figure(columns=2, width=9.0, height=3.9)
-    axis = np.linspace(-1.2, 2.2, 120)
+    axis = np.linspace(-0.4, 1.6, 120)
     grid = np.array([[problem.value(np.array([a, b])) for a in axis] for b in axis])
     left.contour(axis, axis, grid, levels=12, colors="#D9D9D9", linewidths=0.8)
-    for index, (label, points) in enumerate(paths.items()):
-        colour, linestyle, _ = look(index)
-        left.plot(points[:, 0], points[:, 1], color=colour, linestyle=linestyle, linewidth=1.2, label=label)
-        values = np.array([problem.value(point) for point in points])
-        right.plot(np.maximum(values, floor), color=colour, linestyle=linestyle, linewidth=1.2, label=label)
+    for index, (label, run) in enumerate(runs.items()):
+        colour, linestyle, marker = look(index)
+        left.plot(*run.points.T, color=colour, linestyle=linestyle, linewidth=1.2)
+        left.plot(*run.points[-1], marker, color=colour, markersize=8)
+        steps = np.unique(np.geomspace(1, len(run.values) - 1, 150).astype(int))
+        right.plot(steps, np.maximum(run.values[steps], floor), color=colour, linestyle=linestyle, label=label)
     left.plot([0], [0], "*", color="black", markersize=10)
     left.set(xlabel="θ[0]", ylabel="θ[1]")
-    right.set(yscale="log", xlabel="step t", ylabel="J")
+    right.set(xscale="log", yscale="log", xlabel="step t", ylabel="J")
     right.legend()
     return figure
 
 
 def scaling(times: Mapping[str, Mapping[int, np.ndarray]]) -> Figure:
-    """Simulated seconds to the target against the number of workers: a line through the medians, a dot for each seed."""
+    """Simulated seconds to the target against the number of workers: a line through medians, a dot for each seed."""
     figure, ax = new_figure(width=7.5, height=4.4)
     for index, (label, by_workers) in enumerate(times.items()):
         colour, linestyle, marker = look(index)

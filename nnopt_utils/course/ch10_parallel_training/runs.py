@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import Adam
 from nnopt_utils.parallel import (
     Compressor,
+    SparseLogisticRegression,
     best_rate,
     contraction,
     data_parallel,
@@ -25,7 +28,7 @@ from nnopt_utils.training import fit
 def seconds_of_an_epoch(
     data: Dataset, batch_sizes: Sequence[int]
 ) -> tuple[dict[str, dict[int, float]], dict[int, float]]:
-    """Seconds of the second epoch with one process and with two, and the bytes of an epoch that each of the two sends."""
+    """Seconds of the second epoch with one process and with two, and the bytes that each of the two sends in it."""
     seconds: dict[str, dict[int, float]] = {"one process": {}, "two processes": {}}
     sent = {}
     for size in batch_sizes:
@@ -34,6 +37,15 @@ def seconds_of_an_epoch(
         seconds["one process"][size], seconds["two processes"][size] = alone.seconds[1], shared.seconds[1]
         sent[size] = shared.bytes_sent[0] / 2
     return seconds, sent
+
+
+def batch_speedup(noise_scale: float, batch_size: float, workers: Any) -> Any:
+    """How many fewer steps P workers need that have b samples each, if a batch B needs 1 + B_noise/B times the least.
+
+    >>> batch_speedup(1000, 10, 1), round(batch_speedup(1000, 10, 1e9), 3)
+    (1.0, 101.0)
+    """
+    return (1 + noise_scale / batch_size) / (1 + noise_scale / (workers * batch_size))
 
 
 def rounds_without_noise(workers: Sequence[int], kappas: Sequence[float]) -> dict[float, dict[int, float]]:
@@ -53,9 +65,7 @@ def rounds_without_noise(workers: Sequence[int], kappas: Sequence[float]) -> dic
     return found
 
 
-def floors_and_decays(
-    delays: Sequence[int], rates: np.ndarray
-) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+def floors_and_decays(delays: Sequence[int], rates: np.ndarray) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
     """τ → the settled mean square of the error (λ = σ = 1), and the steps to lose a factor e; NaN where unstable."""
     floors, decays = {}, {}
     for tau in delays:
@@ -121,3 +131,24 @@ def many_rounds(
             own -= learning_rate * curvature * (own - b)
         theta = float(own.mean())
     return theta
+
+
+def two_threads(model: SparseLogisticRegression, learning_rate: float, n_samples: int) -> float:
+    """How many times as fast two threads are as one: each takes half of the samples, both change one θ, no lock."""
+
+    def steps(theta: np.ndarray, samples: range) -> None:
+        for i in samples:
+            features, g = model.sample_gradient(theta, i)
+            theta[features] -= learning_rate * g
+
+    seconds = []
+    for shares in ([range(n_samples)], [range(0, n_samples, 2), range(1, n_samples, 2)]):
+        theta = model.start
+        threads = [threading.Thread(target=steps, args=(theta, share)) for share in shares]
+        begun = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        seconds.append(time.perf_counter() - begun)
+    return seconds[0] / seconds[1]

@@ -1,6 +1,6 @@
 """The simulated clusters of chapter 10: seconds to a target for 1 to 1,000 workers, each method at a rate of its own.
 
-The table is part of the course. Make it anew after the simulation has changed (about a quarter of an hour on two cores)::
+The table is part of the course. Make it anew after the simulation has changed (ten minutes on two cores)::
 
     rm data/experiments/10_scaling.jsonl
     python -m nnopt_utils.course.ch10_parallel_training.scaling
@@ -10,6 +10,7 @@ Simulated time does not depend on the machine: a test runs some rows again and f
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +27,9 @@ TABLE = data_folder() / "experiments" / "10_scaling.jsonl"
 WORKERS = (1, 4, 16, 64, 256, 1000)
 RATES = tuple(round(first * 10.0**power, 6) for power in range(-4, 1) for first in (1, 2, 5))
 SEEDS, FRESH = (0, 1), tuple(range(100, 110))
-LONGEST = 960.0  # simulated seconds after which a run has failed
+
+#: Number of workers → simulated seconds after which a run has failed.
+PATIENCE = {1: 600.0, 4: 300.0, 16: 120.0, 64: 60.0, 256: 60.0, 1000: 60.0}
 
 #: What is compared: the method and what it is called with.
 METHODS: dict[str, dict[str, Any]] = {
@@ -56,33 +59,32 @@ def cluster(workers: int) -> Cluster:
     )
 
 
-def run(label: str, workers: int, rate: float, seed: int) -> dict[str, Any]:
-    """One row: simulated seconds until J is 1 % of what it was, and megabytes sent by all until then."""
+def run(label: str, workers: int, rate: float, seed: int, **changed: Any) -> dict[str, Any]:
+    """One row: simulated seconds until J is 1 % of what it was, and megabytes that all sent until then.
+
+    ``changed`` are other values of the cluster.
+    """
     valley = problem()
-    target = 0.01 * valley.value(valley.start)
     options = dict(METHODS[label])
     if "backup_workers" in options:
-        options["backup_workers"] = int(np.ceil(options["backup_workers"] * workers)) if workers > 1 else 0
-    seconds = 7.5  # the same seed tells the same story for longer
-    while seconds < LONGEST:
-        seconds *= 2
-        found = simulate_asynchrony(
-            valley, SGD(rate), cluster(workers), seconds=seconds, sigma=3.0, batch_size=32, message_bytes=220_200,
-            seed=seed, **options,
-        )  # fmt: skip
-        hits = np.flatnonzero(found.losses <= target)
-        if hits.size:
-            at = float(found.times[hits[0]])
-            sent = found.bytes_sent * hits[0] / max(1, found.updates) / 1e6
-            return row(label, workers, rate, seed, float(f"{at:.6g}"), float(f"{sent:.4g}"))
-        if found.diverged:
-            break
-    return row(label, workers, rate, seed, None, None)
-
-
-def row(label: str, workers: int, rate: float, seed: int, seconds: float | None, megabytes: float | None) -> dict[str, Any]:
-    """A row of the table; ``None`` where the target was not reached."""
-    return {"label": label, "workers": workers, "rate": rate, "seed": seed, "seconds": seconds, "megabytes": megabytes}
+        options["backup_workers"] = round(options["backup_workers"] * workers)
+    target = 0.01 * valley.value(valley.start)
+    found = simulate_asynchrony(
+        valley,
+        SGD(rate),
+        dataclasses.replace(cluster(workers), **changed),
+        target=target,
+        seconds=PATIENCE[workers],
+        sigma=3.0,
+        batch_size=32,
+        message_bytes=220_200,
+        seed=seed,
+        **options,
+    )
+    there = bool(found.losses[-1] <= target)
+    seconds, megabytes = float(f"{found.times[-1]:.6g}"), float(f"{found.bytes_sent / 1e6:.4g}")
+    names = {"label": label, "workers": workers, "rate": rate, "seed": seed}
+    return names | {"seconds": seconds if there else None, "megabytes": megabytes if there else None}
 
 
 def rows() -> list[dict[str, Any]]:
@@ -90,7 +92,9 @@ def rows() -> list[dict[str, Any]]:
     return [json.loads(line) for line in TABLE.read_text(encoding="utf-8").splitlines()]
 
 
-def seconds_of(found: Sequence[dict[str, Any]], label: str, workers: int, rate: float, seeds: Sequence[int]) -> np.ndarray:
+def seconds_of(
+    found: Sequence[dict[str, Any]], label: str, workers: int, rate: float, seeds: Sequence[int]
+) -> np.ndarray:
     """Seconds to the target, seed by seed; ∞ where it was not reached, or not run."""
     key = {(r["label"], r["workers"], r["rate"], r["seed"]): r["seconds"] for r in found}
     times = [key.get((label, workers, rate, seed)) for seed in seeds]
@@ -107,6 +111,14 @@ def fresh(found: Sequence[dict[str, Any]]) -> dict[str, dict[int, np.ndarray]]:
     return {
         label: {P: seconds_of(found, label, P, best_rate(found, label, P), FRESH) for P in WORKERS} for label in METHODS
     }
+
+
+def changed(found: Sequence[dict[str, Any]], label: str, workers: int, **values: Any) -> tuple[float, float]:
+    """Median seconds of the ten fresh seeds as they are, and on a cluster with other values, at the same rate."""
+    rate = best_rate(found, label, workers)
+    others = [run(label, workers, rate, seed, **values)["seconds"] for seed in FRESH]
+    after = [np.inf if seconds is None else seconds for seconds in others]
+    return float(np.median(seconds_of(found, label, workers, rate, FRESH))), float(np.median(after))
 
 
 def measure(label: str, workers: int) -> list[dict[str, Any]]:

@@ -65,7 +65,8 @@ def ignored_outputs_are_claimed(chapter: Chapter) -> list[str]:
 @rule
 def training_is_ignored(chapter: Chapter) -> list[str]:
     """A cell that trains is tagged: its numbers differ between processors."""
-    trainers = {"fit", "search", "train_on_batch"}
+    trainers = {"fit", "search", "train_on_batch", "data_parallel", "hogwild", "parameter_server", "local_sgd"}
+    trainers |= {"train_synchronous", "train_asynchronous"}
     definitions = {
         node.name: {called_name(inner) for inner in ast.walk(node)}
         for tree in chapter.trees.values()

@@ -17,6 +17,7 @@ from nnopt_utils import (
     line_search,
     losses,
     networks,
+    parallel,
     problems,
     schedules,
     second_order,
@@ -418,6 +419,16 @@ def logistic(generator: np.random.Generator) -> dict[str, Any]:
     names["p"] = activations.sigmoid(names["tilde_X"] @ theta)
     rows = {i + 1: row[None, :] for i, row in enumerate(names["x"])}
     return {**names, "x": rows, "y": y, "theta": theta, "w": theta[:2], "b": theta[2]}
+
+
+@documents(parallel.SparseLogisticRegression)
+def sparse_logistic(generator: np.random.Generator) -> dict[str, Any]:
+    model, theta = parallel.SparseLogisticRegression.generate(6, 5, 2, generator), generator.normal(size=5)
+    x = np.zeros((6, 5))
+    np.put_along_axis(x, model.indices, model.values, axis=1)
+    rows, signs = ({i + 1: value for i, value in enumerate(each)} for each in (x[:, None, :], 2 * model.labels - 1))
+    names = {"J": model.value, "nabla J": model.gradient(theta)[:, None], "sigma": activations.sigmoid, "n": 6}
+    return {**names, "x": rows, "s": signs, "theta": theta}
 
 
 @documents(problems.SoftmaxRegression)
