@@ -65,7 +65,7 @@ def leave_together(strategy: Any) -> None:
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0))
 
     with suppress(tf.errors.OpError):  # another one has left already: it had heard of everybody
-        float(tf.function(lambda: strategy.run(replica))())
+        float(tf.function(lambda: strategy.run(replica), autograph=False)())
 
 
 def training_step(strategy: Any, theta: Any, velocity: Any, job: Any) -> Callable[..., Any]:
