@@ -367,62 +367,52 @@ EXERCISES = [
     Exercise(
         name="10.ring_bytes",
         task=(
-            "Four workers add up their gradients of 55,050 numbers, 4 bytes each, in one all-reduce around a ring. "
+            "Six workers add up their gradients of 55,050 numbers, 4 bytes each, in one all-reduce around a ring. "
             "Predict how many bytes each of them sends: replace None by your number."
         ),
-        reference=330_300,
-        rtol=0.0,
-        atol=4.5,  # the pieces differ by one number, so a worker sends 4 bytes more or less
+        reference=367_000,
         mistakes=[
             Mistake(
-                "That is the whole vector, once. It is right for two workers; with four there are six steps, each "
+                "That is the whole vector, once. It is right for two workers; with six there are ten steps, each "
                 "with a piece.",
                 220_200,
             ),
             Mistake(
-                "Those are two whole vectors, the bound for very many workers (or eight pieces, two too many). "
+                "Those are two whole vectors, the bound for very many workers (or twelve pieces, two too many). "
                 "Each half has P − 1 steps, not P.",
                 440_400,
             ),
             Mistake(
                 "That is the first half only. After P − 1 steps each worker has one finished piece: the others' "
                 "finished pieces must still come round.",
-                165_150,
+                183_500,
             ),
-            Mistake("You counted numbers. Each of them has 4 bytes.", 82_575),
+            Mistake("You counted numbers. Each of them has 4 bytes.", 91_750),
             Mistake("You counted numbers, and two whole vectors of them. Less is sent, and each has 4 bytes.", 110_100),
             Mistake(
-                "Those are three whole vectors: what the worker in the middle sends when all goes through one. (Or "
-                "did you count 8 bytes a number?)",
-                660_600,
+                "Those are numbers, a whole vector of them in each of the ten steps. In a ring it is a sixth at a "
+                "time, and each number has 4 bytes.",
+                550_500,
             ),
             Mistake(
-                "That is what all four send together, or one that sends its whole vector in each of the six steps. In "
-                "a ring it sends a quarter at a time.",
-                1_321_200,
+                "Those are five whole vectors: what the worker in the middle sends when all goes through one.",
+                1_101_000,
             ),
             Mistake(
-                "That is one piece in bytes (and the whole vector in numbers). How many pieces does a worker send?",
-                55_050,
+                "That is what all six send together, or one that sends its whole vector in each of the ten steps. In "
+                "a ring it sends a sixth at a time.",
+                2_202_000,
             ),
-            Mistake("That is one piece, in numbers. How many pieces are sent, and how many bytes is each?", 13_762.5),
-            Mistake(
-                "Those are seven pieces. Each half has P − 1 steps: nobody needs what it has itself.",
-                _about(385_350, 1e-4),
-                example=385_350,
-            ),
-            Mistake(
-                "Those are five pieces, one step short. Both halves have P − 1 steps.",
-                _about(275_250, 1e-4),
-                example=275_250,
-            ),
-            Mistake("Those are bits: a byte has eight of them.", 2_642_400),
-            Mistake("That is in kilobytes. Give it in bytes.", _about(330.3), example=330.3),
+            Mistake("That is one piece. How many pieces does a worker send?", 36_700),
+            Mistake("That is one piece, in numbers. How many pieces are sent, and how many bytes is each?", 9_175),
+            Mistake("That is the whole vector, in numbers. Each has 4 bytes, and there are ten steps.", 55_050),
+            Mistake("Those are eleven pieces. Each half has P − 1 steps: nobody needs what it has itself.", 403_700),
+            Mistake("Those are nine pieces, one step short. Both halves have P − 1 steps.", 330_300),
+            Mistake("You counted 8 bytes a number, as in float64. Here each has 4.", 734_000),
+            Mistake("Those are bits: a byte has eight of them.", 2_936_000),
+            Mistake("That is in kilobytes. Give it in bytes.", 367.0),
         ],
-        explanation=(
-            "2 · 3 steps with a quarter of 220,200 bytes. (A quarter is 13,762.5 numbers, so the real pieces differ by "
-            "one, and a worker sends 4 bytes more or less.)"
-        ),
+        explanation="2 · 5 steps with a sixth of 220,200 bytes each, 36,700.",
     ),
     Exercise(
         name="10.ring_step",
