@@ -25,7 +25,6 @@ class _Options(NamedTuple):
 
     all_reduce: str
     compression: Compressor | None
-    outer: None = None
 
 
 @called_as(

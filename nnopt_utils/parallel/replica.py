@@ -114,6 +114,8 @@ def train_replicas(
     ):
 
         def status() -> str:
+            if not team.progress[0]:
+                return f"starting {workers} worker{'s' if workers > 1 else ''}"
             epoch = 1 + (done + int(team.progress[0])) // history.steps_per_epoch
             return f"epoch {min(epoch, epochs)} of {epochs}, loss {team.arrays['loss'][0]:.4g}"
 
