@@ -18,6 +18,7 @@ from tools.normalise import normalise, write_notebook
 from tools.twins import ROOT, Pair, TwinError, assign_ids, find_pairs, format_twin, read_notebook, read_twin, staleness
 
 BUDGET_SECONDS = 90.0
+LARGER_BUDGETS = {"10_parallel_training": 150.0}  # it starts processes, and two clusters of TensorFlow
 
 
 def build(
@@ -74,7 +75,8 @@ def build_all(pairs: Sequence[Pair], changed_only: bool, cell_seconds: float, no
             failed += 1
             print(f"{pair.name}: FAILED after {seconds:.1f} s, the notebook was not replaced\n  {result}", flush=True)
             continue
-        budget = f", over the budget of {BUDGET_SECONDS:g} s" if seconds > BUDGET_SECONDS else ""
+        allowed = LARGER_BUDGETS.get(pair.name, BUDGET_SECONDS)
+        budget = f", over the budget of {allowed:g} s" if seconds > allowed else ""
         print(f"{pair.name}: {seconds:.1f} s{budget}", flush=True)
         for index in _cells_with_stderr(result):
             print(f"  cell {index} wrote to stderr, which the rules forbid", flush=True)

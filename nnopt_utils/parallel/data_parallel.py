@@ -25,7 +25,6 @@ class _Options(NamedTuple):
 
     all_reduce: str
     compression: Compressor | None
-    outer: None = None
 
 
 @called_as(
@@ -54,13 +53,13 @@ def data_parallel(
 ) -> ParallelHistory:
     r"""Train a network on several processes that share each batch: the same steps as ``fit``, up to rounding.
 
-    Each of P workers has the network, the optimizer, and in every step its shard of the batch, :math:`B_r` of B
-    samples. It computes the mean gradient :math:`g_r` of these; an all-reduce gives everyone
+    Each of P workers has the network, the optimizer, and in every step its shard of the batch, worker r b_r of the B
+    samples. It computes their mean gradient g_r; an all-reduce gives everyone
 
-    .. math:: g = \sum_r \frac{B_r}{B}\, g_r
+    .. math:: g_B = \sum_r \frac{b_r}{B}\, g_r
 
     which is the gradient of the whole batch, and everyone takes the same step. The weights matter: the plain mean of
-    the :math:`g_r` is another vector when shards are not equal.
+    the workers' gradients is another vector when shards are not equal.
 
     Args:
         network: what to train; its parameters change in place.
@@ -157,7 +156,7 @@ class _Replica(Replica):
         return [loss]
 
     def _own_share(self, mine: np.ndarray, n_batch: int) -> None:
-        """B_r/B g_r, and the loss likewise, into the message."""
+        """b_r/B g_r, and the loss likewise, into the message."""
         if not len(mine):
             self.message[:] = 0.0
             return

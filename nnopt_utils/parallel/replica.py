@@ -114,6 +114,8 @@ def train_replicas(
     ):
 
         def status() -> str:
+            if not team.progress[0]:
+                return f"starting {workers} worker{'s' if workers > 1 else ''}"
             epoch = 1 + (done + int(team.progress[0])) // history.steps_per_epoch
             return f"epoch {min(epoch, epochs)} of {epochs}, loss {team.arrays['loss'][0]:.4g}"
 
@@ -174,12 +176,16 @@ def _judge(job: Job, team: Team, epochs: int, validation: Validation) -> str:
             figures.append(job.network.evaluate(*validation, parameters=theta))
     diverged = ""
     if figures and not math.isfinite(figures[-1][0]):
-        loss, _ = figures.pop()
-        where = f"epoch {history.epoch}, step {history.steps_per_epoch}"
-        diverged = divergence_message(history, optimizer, where, f"the validation loss is {loss}")
+        diverged = _not_finite(history, optimizer, figures.pop()[0])
     history.val_loss += [loss for loss, _ in figures]
     history.val_accuracy += [accuracy for _, accuracy in figures]
     return diverged
+
+
+def _not_finite(history: ParallelHistory, optimizer: Optimizer, loss: float) -> str:
+    """What is said of a validation loss after an epoch's last step."""
+    where = f"epoch {history.epoch}, step {history.steps_per_epoch}"
+    return divergence_message(history, optimizer, where, f"the validation loss is {loss}")
 
 
 # -- in the worker's process -----------------------------------------------------------------------------------------
@@ -251,7 +257,7 @@ class Replica(ABC):
         arrays["figures"][arrays["judged"][0]] = figures
         arrays["judged"] += 1
         if not math.isfinite(figures.loss):
-            raise self.diverge(-1, f"the validation loss is {figures.loss}")
+            raise DivergenceError(_not_finite(self.history, self.optimizer, figures.loss), self.history)
 
     def count_bytes(self) -> None:
         """Where the parent finds them, whatever becomes of this process."""

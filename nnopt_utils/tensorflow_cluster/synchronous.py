@@ -14,6 +14,7 @@ import numpy as np
 
 from nnopt_utils.tensorflow_cluster.jobs import job_of
 from nnopt_utils.tensorflow_cluster.processes import (
+    Diverged,
     Record,
     check_finite_losses,
     end_with_parent,
@@ -44,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             mine = np.array_split(batch, workers)[rank]
             step_losses.append(step(tf.constant(x[mine]), tf.constant(y[mine]), float(len(batch))))
         values = [float(loss) for loss in step_losses]
-        check_finite_losses(values, done)
+        try:
+            check_finite_losses(values, done)
+        except Diverged:
+            leave_together(strategy)
+            raise
         done += len(piece)
         if rank == 0:
             record.add(values, theta.numpy(), velocity.numpy())
@@ -60,7 +65,7 @@ def leave_together(strategy: Any) -> None:
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0))
 
     with suppress(tf.errors.OpError):  # another one has left already: it had heard of everybody
-        float(tf.function(lambda: strategy.run(replica))())
+        float(tf.function(lambda: strategy.run(replica), autograph=False)())
 
 
 def training_step(strategy: Any, theta: Any, velocity: Any, job: Any) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ import psutil
 
 from nnopt_utils.optimizers import SGD
 from nnopt_utils.parallel.team import Team
+from nnopt_utils.second_order import KFAC
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the second only, and ends a process with it
 SHARED = Path("/dev/shm")
@@ -96,21 +97,33 @@ def when(condition: Callable[[], bool], action: Callable[[], Any]) -> threading.
     return thread
 
 
-class Dying(SGD):
-    """Gradient descent; one worker is killed in its fifth step."""
+def die_in_the_fifth_step(optimizer: Any, rank: int) -> None:
+    if optimizer.t == 5 and multiprocessing.current_process().name == f"nnopt-worker-{rank}":
+        os.kill(os.getpid(), KILL)
 
-    rank = 1
+
+class Dying(SGD):
+    """Gradient descent; worker 1 is killed in its fifth step."""
 
     def update(self, theta, gradient, *slots):  # type: ignore[no-untyped-def]
-        if self.t == 5 and multiprocessing.current_process().name == f"nnopt-worker-{self.rank}":
-            os.kill(os.getpid(), KILL)
+        die_in_the_fifth_step(self, rank=1)
         super().update(theta, gradient, *slots)
 
 
-class DyingFirst(Dying):
-    """Worker 0, which judges."""
+class DyingFirst(SGD):
+    """The same with worker 0, which judges."""
 
-    rank = 0
+    def update(self, theta, gradient, *slots):  # type: ignore[no-untyped-def]
+        die_in_the_fifth_step(self, rank=0)
+        super().update(theta, gradient, *slots)
+
+
+class DyingKFAC(KFAC):
+    """A rule that looks at batches; worker 1 is killed in its fifth step."""
+
+    def update(self, theta, gradient, *slots):  # type: ignore[no-untyped-def]
+        die_in_the_fifth_step(self, rank=1)
+        super().update(theta, gradient, *slots)
 
 
 class Slow(SGD):

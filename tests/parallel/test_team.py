@@ -13,7 +13,7 @@ import time
 import numpy as np
 import psutil
 import pytest
-from leftovers import KILL, children, nothing_left, open_files, start_script, when
+from leftovers import KILL, SHARED, children, nothing_left, open_files, start_script, when
 
 from nnopt_utils.parallel import WorkerError
 from nnopt_utils.parallel import team as team_module
@@ -295,17 +295,19 @@ if __name__ == "__main__":
     with Team(work, 2, None, {}, link_bytes=8) as team:
         def watch():
             if team.progress.all():
-                print("pids", *[process.pid for process in team.processes], flush=True)
+                names = [bell._semaphore._semlock.name for bell in team._bells()]
+                print("pids", *[process.pid for process in team.processes], *names, flush=True)
         results = team.run(watch)
     print(results, team.interrupted, team.failure, flush=True)
 """
 
 
 def first_line(process):
-    """What a script says first; its whole complaint, if it says nothing."""
+    """The workers and the semaphores that a script tells; its whole complaint, if it tells nothing."""
     line = process.stdout.readline()
     assert line.startswith("pids"), process.communicate()
-    return [int(pid) for pid in line.split()[1:]]
+    words = line.split()[1:]
+    return [psutil.Process(int(pid)) for pid in words[:2]], [SHARED / f"sem.{name.lstrip('/')}" for name in words[2:]]
 
 
 @posix
@@ -321,11 +323,13 @@ def test_ctrl_c_in_a_terminal(tmp_path):
 
 def test_workers_end_with_their_parent(tmp_path):
     process = start_script(tmp_path / "script.py", BUSY_SCRIPT)
-    workers = [psutil.Process(pid) for pid in first_line(process)]
+    workers, semaphores = first_line(process)
+    assert len(semaphores) == 4 and (not SHARED.exists() or all(path.exists() for path in semaphores))
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=60)  # until all have ended that have its output, also what cleans up after it
     _, alive = psutil.wait_procs(workers, timeout=20)
     assert not alive
+    assert not any(path.exists() for path in semaphores)
 
 
 def test_a_script_without_its_guard_gets_an_error_and_no_end_of_processes(tmp_path):

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -168,17 +169,26 @@ def test_a_killed_worker_of_a_synchronous_cluster_is_named_and_training_goes_on_
     assert len(history.val_accuracy) == 2
 
 
-def test_an_interrupt_returns_what_there_is_and_divergence_says_so(few, monkeypatch):
+def test_an_interrupt_returns_what_there_is(few, monkeypatch):
     network, optimizer = MLP([784, 64, 64, 10], seed=0), SGD(0.1)
     with monkeypatch.context() as once:
         after_steps(once, lambda: signal.raise_signal(signal.SIGINT))
         history = train_synchronous(network, optimizer, few, epochs=500, checkpoint_every=5, workers=1, progress=False)
     assert history.interrupted and 5 <= len(history.step_losses) < 500 * 43 and history.workers == 1
     assert optimizer.t == len(history.step_losses) and history.step % 5 == 0
-    before = network.parameters.copy()
-    hot = SGD(1e20)
-    with pytest.raises(DivergenceError, match=r"training diverged in epoch 1, step [2-9]: the loss is (nan|inf)"):
-        train_synchronous(network, hot, few, workers=1, progress=False)
+
+
+def test_a_port_that_somebody_took_is_replaced_and_divergence_says_so(few, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        ports = [[taken.getsockname()[1]], free_ports(1)]
+        monkeypatch.setattr(clusters, "free_ports", lambda count: ports.pop(0))
+        network, hot = MLP([784, 64, 64, 10], seed=0), SGD(1e20)
+        before = network.parameters.copy()
+        with pytest.raises(DivergenceError, match=r"training diverged in epoch 1, step [2-9]: the loss is (nan|inf)"):
+            train_synchronous(network, hot, few, workers=1, progress=False)
+    assert ports == []
     np.testing.assert_array_equal(network.parameters, before)
 
 

@@ -28,4 +28,4 @@ def test_loss_and_gradient_are_ours(activation, loss):
     np.testing.assert_allclose(value.numpy(), expected, rtol=1e-12)
     np.testing.assert_allclose(tape.gradient(value, theta).numpy(), gradient, rtol=1e-10, atol=1e-13)
     rows_of_x, rows_of_y = tensors.signature(network, y)
-    assert rows_of_x.is_compatible_with(x[:3]) and rows_of_y.is_compatible_with(y[:3])
+    assert rows_of_x.is_compatible_with(tf.constant(x[:3])) and rows_of_y.is_compatible_with(tf.constant(y[:3]))

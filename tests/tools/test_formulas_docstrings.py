@@ -53,7 +53,7 @@ def owners() -> list:
 
 
 OF_PARALLEL = [*COMPRESSION, *DELAYS, parallel.delayed_descent, parallel.expected_asynchronous_path]
-OF_PARALLEL += [parallel.SparseLogisticRegression]
+OF_PARALLEL += [parallel.SparseLogisticRegression, parallel.data_parallel, parallel.local_sgd_fixed_point]
 OWNERS = owners()
 CLAIMS = {claim.where: claim for owner in OWNERS if (claim := docstring_claim(owner))}
 every_claim = pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)

@@ -77,6 +77,20 @@ def floors_and_decays(delays: Sequence[int], rates: np.ndarray) -> tuple[dict[in
     return floors, decays
 
 
+def gain_at_equal_floors(rate: float, workers: int) -> float:
+    """How many times as fast P late workers lose a factor e as one does at this rate, ηλ, with the same floor of noise.
+
+    >>> round(gain_at_equal_floors(0.01, workers=1), 9)
+    1.0
+    """
+    tau, floor = workers - 1, delayed_noise_floor(rate, 1.0, 0)
+    low, high = 0.0, rate  # a delay raises the floor, so the late rate is the smaller one
+    for _ in range(60):
+        late = (low + high) / 2
+        low, high = (late, high) if delayed_noise_floor(late, 1.0, tau) < floor else (low, late)
+    return workers * float(np.log(contraction(late, tau)) / np.log(contraction(rate, 0)))
+
+
 def gap_to_heavy_ball(problem: Any, learning_rate: float, workers: int, steps: int) -> float:
     """How far the path with the expected staleness and the heavy ball with β = 1 − 1/P and the rate η/P come apart."""
     path = expected_asynchronous_path(problem, learning_rate, workers, steps).points

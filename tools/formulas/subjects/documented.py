@@ -45,6 +45,7 @@ from tools.formulas.subjects.products import PRODUCTS, R_OPERATOR
 from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
+from tools.formulas.subjects.workers import drift_point, shards
 
 DOCUMENTED: dict[Any, Subject] = {}
 # Fragments with a relation that are no rule: the domain of an argument, theory, another library.
@@ -206,6 +207,8 @@ DOCUMENTED |= R_OPERATOR
 DOCUMENTED |= NATURAL_GRADIENT
 DOCUMENTED |= QUASI_NEWTON
 DOCUMENTED |= DELAYS
+DOCUMENTED[parallel.data_parallel] = Subject("data_parallel", shards)
+DOCUMENTED[parallel.local_sgd_fixed_point] = Subject("local_sgd_fixed_point", drift_point)
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}
 for owner in (backpropagation.Signals, backpropagation.backward_pass, backpropagation.parameter_gradients):
     DOCUMENTED[owner] = Subject(owner.__name__, layers_backward, 1e-7)
