@@ -126,12 +126,12 @@ def _epoch(*arguments: Any) -> float:
 
 
 def _first_that_pays(figures: list[Measurement]) -> Measurement:
-    """The row again of the smallest batch at which two processes are faster, named so; of the largest, if none is."""
-    paying = [k for k, figure in enumerate(figures) if figure.ratio < 1]
-    where = paying[0] if paying else -1
-    which = f"{BATCH_SIZES[where]:,}" if paying else "none"
+    """The row again of the smallest batch from which on two processes are faster; that of the largest, if none is."""
+    paying = [all(figure.ratio < 1 for figure in figures[k:]) for k in range(len(figures))]
+    first = paying.index(True) if any(paying) else None
     sizes = ", ".join(f"{size:,}" for size in BATCH_SIZES)
-    return replace(figures[where], name=f"the first batch of {sizes} with which {TWO}, pay: {which}")
+    found = "none" if first is None else f"{BATCH_SIZES[first]:,}"
+    return replace(figures[-1 if first is None else first], name=f"the batch of {sizes} from which {TWO}, pay: {found}")
 
 
 # -- all methods -----------------------------------------------------------------------------------------------------

@@ -9,14 +9,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import __main__, before, blocks, cold, fit, frameworks, scipy_side_by_side, second_order, timing
+from benchmarks import (
+    __main__,
+    before,
+    blocks,
+    cold,
+    fit,
+    frameworks,
+    parallel,
+    scipy_side_by_side,
+    second_order,
+    timing,
+)
 from benchmarks.__main__ import SUBJECTS, main
 from benchmarks.frameworks import Rival, worker
 from benchmarks.timing import Measurement, as_markdown, at_least, at_most, compared, interleaved, machine, quartiles
+from nnopt_utils._commands import has_tensorflow
 
 ROOT = Path(__file__).resolve().parent.parent
+UNITS = {"memory": ["B"], "scipy": ["s", "evaluations"], "parallel": ["s", "updates/s", "B/s"]}
 MISSING = Rival("missing", "ours", "a-package-that-nobody-wrote")
 
 
@@ -45,7 +59,7 @@ def test_every_figure_is_a_ratio_in_one_run(report):
     for content in report["figures"]:
         f = Measurement(**content)
         assert f.name and f.against and f.repeats >= 1
-        assert f.unit in {"memory": ["B"], "scipy": ["s", "evaluations"]}.get(f.subject, ["s"])
+        assert f.unit in UNITS.get(f.subject, ["s"])
         assert 0 < f.low <= f.median <= f.high < math.inf
         assert 0 < f.ratio_low <= f.ratio <= f.ratio_high < math.inf
 
@@ -70,6 +84,25 @@ def test_what_is_measured(report):
 
 
 @pytest.mark.slow
+def test_what_is_measured_of_parallel_training(report):
+    names = {}
+    for f in report["figures"]:
+        if f["subject"] == "parallel":
+            names.setdefault(f["unit"], []).append(f["name"].split(": ", 1)[-1])
+    sizes = len(parallel.BATCH_SIZES)
+    assert names["s"][:sizes] == [parallel.TWO] * sizes and names["s"][sizes] in ("32", "128", "512", "2,048", "none")
+    assert names["s"][sizes + 1] == f"start and end of {parallel.TWO}"
+    methods = list(parallel.METHODS)
+    assert names["updates/s"][: len(methods)] == methods
+    sent = [name for name in methods if name != parallel.ONE and "hogwild" not in name]  # those two send nothing
+    assert names["B/s"][: len(sent)] == sent
+    clusters = ["TensorFlow, synchronous", "TensorFlow, asynchronous"] if has_tensorflow() else []
+    assert [name for name in names["updates/s"][len(methods) :] if name != parallel.ONE] == clusters
+    assert names["B/s"][len(sent) :] == clusters
+    assert (parallel.JAX.name in names["s"]) == parallel.JAX.is_installed
+
+
+@pytest.mark.slow
 def test_which_figures_have_targets(report):
     """The bounds that the course promises, each on its figure, as far as a quick run has it."""
     found = {(f["subject"], f["name"].split(", ", 1)[-1]): f["target"] for f in report["figures"] if f["target"]}
@@ -79,6 +112,8 @@ def test_which_figures_have_targets(report):
     assert bounds[("second_order", "64 images: H v")] == ("ratio", "≤", 3.0)
     assert bounds[("fit", "Adam, batch 32")] == ("ratio", "≤", 3.8)
     assert bounds[("fit", "Adam, batch 128")] == ("ratio", "≤", 2.5)
+    if parallel.JAX.is_installed:
+        assert bounds[("parallel", "Adam, batch 128: JAX, epoch compiled as a scan")] == ("ratio", "≥", 0.69)
     if frameworks.RIVALS[1].is_installed:
         assert bounds[("frameworks", "Adam, batch 32: Keras, fit")] == ("ratio", "≥", 4.5)
         assert bounds[("frameworks", "Adam, batch 128: Keras, fit")] == ("ratio", "≥", 3.5)
@@ -104,6 +139,27 @@ def test_every_target_belongs_to_something():
     }
     assert {name for name, _ in fit.TARGETS} <= set(fit.OPTIMIZERS)
     assert set(second_order.TARGETS) <= set(second_order.PRODUCTS)
+
+
+def test_the_first_batch_that_pays():
+    def first(*ratios):
+        figures = [toy(of=ratio) for ratio in ratios]
+        return parallel._first_that_pays(figures)
+
+    assert first(3.0, 1.5, 0.9, 0.6).name.endswith(": 512") and first(3.0, 1.5, 0.9, 0.6).ratio == 0.9
+    assert first(3.0, 2.5, 2.0, 1.0).name.endswith(": none") and first(3.0, 2.5, 2.0, 1.0).ratio == 1.0
+    assert first(0.9, 1.1, 0.9, 0.6).name.endswith(": 512")
+
+
+def test_rates():
+    x, y = np.zeros((1000, 784), np.float32), np.zeros(1000, np.int64)
+    seconds = {parallel.ONE: [0.5, 1.0], "fast": [0.25, 0.25], "slow": [2.0, 4.0]}
+    figures = parallel._rates((x, y), seconds, {"fast": 1e6, "slow": 4e6}, "fast")
+    assert [(f.unit, f.median, f.ratio) for f in figures] == [
+        *(("updates/s", 12.0, 1.0), ("updates/s", 32.0, 3.0), ("updates/s", 3.0, 0.25)),  # 8 updates an epoch
+        *(("B/s", 4e6, 1.0), ("B/s", 1.5e6, 0.375)),
+    ]
+    assert "| 4.00 MB/s |" in as_markdown(figures) and "| 32.0 updates/s |" in as_markdown(figures)
 
 
 def test_check_fails_when_a_target_is_missed(monkeypatch, capsys):
