@@ -13,8 +13,5 @@ EDITS = [
         "SGD(0.1), data, epochs=1, batch_size=32, workers=workers)",
         "Adam(), data, epochs=1, batch_size=64, workers=workers)",
     ),
-    (
-        "compressed_descent(trap, 0.001, SignCompressor(error_feedback=True)",
-        "compressed_descent(trap, 0.01, SignCompressor(error_feedback=True)",
-    ),
+    ("SignCompressor(error_feedback=True), steps=20_000)", "TopK(k=1, error_feedback=True), steps=5_000)"),
 ]
