@@ -26,7 +26,7 @@ from nnopt_utils._interrupts import deferred_interrupt
 GRACE = 10.0  # seconds that workers have to end by themselves, before they are ended
 PATIENCE = 60.0  # seconds that the others have for their step under way, when one was killed
 POLL = 0.1  # seconds between two looks at the workers
-SPINS = 300  # times that a worker looks for a message before it goes to sleep: waking takes longer than most waits
+SPINS = 1000  # times that a worker looks for a message before it goes to sleep: waking takes longer than most waits
 HEADER = 64  # bytes before a message: how many numbers, and of which type
 
 
