@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -107,7 +107,10 @@ def _by_batch_size(images: Images, rounds: int) -> list[Measurement]:
     figures, start = [], []
     for size in BATCH_SIZES:
         runs: list[_Run] = []
-        ways = {ONE: partial(_epoch, fit, images, size), TWO: _kept(runs, data_parallel, images, size)}
+        ways: dict[str, Callable[[], Any]] = {
+            ONE: partial(_epoch, fit, images, size),
+            TWO: _kept(runs, data_parallel, images, size),
+        }
         times = interleaved(ways, rounds)
         figures.append(compared("parallel", f"{_what(images, size)}: {TWO}", times[TWO], ONE, times[ONE]))
         if size == BATCH_SIZE:
@@ -168,7 +171,7 @@ def _updates(images: Images) -> int:
 
 
 def _rates(
-    images: Images, times: dict[str, list[float]], sent: dict[str, float], bytes_against: str
+    images: Images, times: dict[str, list[float]], sent: Mapping[str, float], bytes_against: str
 ) -> list[Measurement]:
     """Rows of updates a second, then of bytes a second of those that send any."""
     updates = {name: [_updates(images) / seconds for seconds in values] for name, values in times.items()}

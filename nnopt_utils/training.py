@@ -17,7 +17,7 @@ from nnopt_utils._interrupts import deferred_interrupt
 from nnopt_utils._objective import Objective, check_objective
 from nnopt_utils._validation import as_generator, called_as, check_array, check_integer, describe
 from nnopt_utils.history import History, Trajectory
-from nnopt_utils.networks import MLP, Cut
+from nnopt_utils.networks import MLP, Cut, Evaluation
 from nnopt_utils.optimizers import NonFiniteGradientError, Optimizer
 
 
@@ -250,13 +250,31 @@ class _Run:
         history = self.history
         judged = self.optimizer.evaluation_parameters(self.network.parameters)
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, accuracy = self.network.evaluate(x, y, parameters=judged)
+            loss, accuracy = evaluation(self.network, x, y, judged)
         if not math.isfinite(loss):  # the epoch's last step did it
             where = f"epoch {history.epoch}, step {history.steps_per_epoch}"
             what = f"the validation loss is {loss}"
             raise DivergenceError(divergence_message(history, self.optimizer, where, what), history)
         history.val_loss.append(loss)
         history.val_accuracy.append(accuracy)
+
+
+def evaluation(network: MLP, x: np.ndarray, y: np.ndarray, theta: np.ndarray) -> Evaluation:
+    """Judge parameters that may not be finite: loss and accuracy are NaN then.
+
+    Args:
+        network: whose parameters they are, or an average of.
+        x, y: rows of what ``network.check_data`` returned.
+        theta: θ, shape (d,).
+
+    Example:
+        >>> network = MLP([1, 2])
+        >>> evaluation(network, np.ones((1, 1)), np.array([0]), np.full(4, np.inf))
+        Evaluation(loss=nan, accuracy=nan)
+    """
+    if not np.isfinite(theta).all():
+        return Evaluation(math.nan, math.nan)
+    return network.evaluate(x, y, parameters=theta)
 
 
 def divergence_message(history: History, optimizer: Optimizer, where: str, what: str) -> str:

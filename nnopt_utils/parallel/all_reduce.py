@@ -52,7 +52,7 @@ def tree_all_reduce(vector: np.ndarray, link: Link) -> None:
     r"""Replace every worker's vector by the sum of all: up a binomial tree to worker 0, and down again.
 
     In each of :math:`\lceil\log_2 P\rceil` steps half of the workers that are left send all they have to the other
-    half, which add it. The sum goes back the same way. Fewer steps than the ring's for P > 2, but whole vectors: the
+    half, which add it. The sum goes back the same way. No more steps than the ring's for P > 2, but whole vectors: the
     root sends :math:`\lceil\log_2 P\rceil N` numbers, one worker after the other. All workers end with the same bits.
 
     Args:

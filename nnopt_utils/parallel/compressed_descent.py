@@ -49,7 +49,7 @@ def compressed_descent(
     is ½ s (1, 1) + τ (1, −1), with s and τ the signs of x + y and x − y. The second part is the longer one, so the
     signs of the entries are τ and −τ, whatever s is: a step by signs, with or without their scale, leaves x + y as it
     is. (At x = y that needs a subgradient with a τ above ½ or below −½; NumPy's sign, 0 there, walks straight down.)
-    So from (1, 1), where x + y = 2, J is 1 or more after every step, at any rate.
+    So from (1, 1), where x + y = 2, J is 1 or more after every step, at any rate (up to rounding).
 
     Args:
         problem: an ``Objective``, as for ``minimize``.
@@ -87,6 +87,7 @@ def compressed_descent(
         raise TypeError(f"compressor: got {describe(compressor)}; expected a Compressor, e.g. TopK(share=0.01)")
     optimizer = _CompressedDescent(learning_rate)
     optimizer.compressor = copy.deepcopy(compressor)
+    optimizer.compressor.error = None  # of a run before
     return minimize(problem, optimizer, steps, start)
 
 

@@ -114,7 +114,7 @@ def data_parallel(
         raise TypeError(
             f"compression: got {describe(compression)}; expected a Compressor, e.g. TopK(share=0.01), or None"
         )
-    history = begin_history(history, len(x), batch_size, seed, workers)
+    history = begin_history("data_parallel", history, len(x), batch_size, seed, workers)
     optimizer.layout = network.layout
     job = Job(_Replica, network, optimizer, epochs, parts, history, _Options(all_reduce, compression))
     n_bytes = message_bytes(network.n_parameters + 1, network.dtype, workers, all_reduce)
@@ -137,16 +137,19 @@ class _Replica(Replica):
         self.sum_over_workers = ALL_REDUCES[job.options.all_reduce]
         self.compressor: Compressor | None = job.options.compression
         if self.compressor is not None:
+            self.compressor.error = None  # of a run before
+            if done := len(self.history.step_losses):  # going on: not the draws of the beginning again
+                self.compressor.generator = np.random.default_rng([self.history.seed, done])
             self.compressor.prepare(self.network.layout)
 
     def round(self, order: Sequence[np.ndarray]) -> list[float]:
         """The gradient of the whole batch, from everyone's shard, and one step."""
         (batch,) = order
         self._own_share(shard(batch, self.job.shares, self.worker.rank), len(batch))
-        self._all_reduce()
-        self.observe(batch)  # not before: it must not remember a step that is never taken
-        loss = float(self.message[-1])
         try:
+            self._all_reduce()
+            self.observe(batch)  # not before: it must not remember a step that is never taken
+            loss = float(self.message[-1])
             if not math.isfinite(loss):
                 raise NonFiniteGradientError(f"the loss is {loss}")
             self.optimizer.step(self.network.parameters, self.message[:-1])

@@ -246,10 +246,13 @@ def best_rate(delay: int, curvatures: Any = 1.0) -> BestRate:
         return BestRate(2 / (mu + L), (L - mu) / (L + mu))
     if mu == L:
         rho = delay / (delay + 1)
+        rate = rho**delay * (1 - rho) / mu
     else:
         angle = _angle_of_the_pair(delay, L / mu)
         rho = math.sin(delay * angle) / math.sin((delay + 1) * angle)
-    return BestRate(rho**delay * (1 - rho) / mu, rho)
+        # ρ^τ (1 − ρ) / μ; but 1 − ρ would lose its digits where κ is large
+        rate = rho**delay * math.sin(angle) / (L * math.sin((delay + 1) * angle))
+    return BestRate(rate, rho)
 
 
 def _angle_of_the_pair(delay: int, kappa: float) -> float:
@@ -303,7 +306,7 @@ def delayed_noise_floor(rate: float, curvature: float, delay: int, sigma: float 
     if a >= stability_limit(delay):
         return math.inf
     beta = (2 * delay + 1) * math.asin(a / 2)
-    return (rate * sigma) ** 2 / (a * math.sqrt(4 - a**2)) * (1 + math.sin(beta)) / math.cos(beta)
+    return rate * sigma * (sigma / curvature) / math.sqrt(4 - a**2) * (1 + math.sin(beta)) / math.cos(beta)
 
 
 @called_as(

@@ -51,6 +51,7 @@ def local_sgd_fixed_point(minima: Any, curvatures: Any, learning_rate: float, lo
             f"curvatures: got values from {lam.min():g} to {lam.max():g}; expected numbers > 0 and, for learning_rate "
             f"{eta:g}, < {2 / eta:g}"
         )
-    w = 1 - (1 - eta * lam) ** local_steps
+    w = -np.expm1(local_steps * np.log1p(-np.minimum(eta * lam, 0.5)))  # a small rate keeps its digits
+    w = np.where(eta * lam < 0.5, w, 1 - (1 - eta * lam) ** local_steps)
     point = (w * c).sum(axis=0) / w.sum(axis=0)
     return float(point) if c.ndim == 1 else point

@@ -27,6 +27,7 @@ from nnopt_utils.training import (
     check_network_and_optimizer,
     check_training_data,
     divergence_message,
+    evaluation,
 )
 
 USAGE = "hogwild(network, optimizer, data, epochs=10, batch_size=32, workers=2) or hogwild(sparse_model, SGD(0.5))"
@@ -254,7 +255,7 @@ def _begin(
             check_belongs(network, optimizer)
     elif not isinstance(history, ParallelHistory):
         raise TypeError(f"history: got {describe(history)}; expected the ParallelHistory that an earlier call returned")
-    return begin_history(history, n_samples, batch_size, seed, workers)
+    return begin_history("hogwild", history, n_samples, batch_size, seed, workers)
 
 
 def _go_on_from(history: ParallelHistory, arrays: dict[str, np.ndarray]) -> None:
@@ -344,7 +345,7 @@ def _validate(
         if judged is None:
             theta = optimizer.evaluation_parameters(network.parameters)
             with np.errstate(over="ignore", invalid="ignore"):
-                judged = now = network.evaluate(arrays["x_val"], arrays["y_val"], parameters=theta)
+                judged = now = evaluation(network, arrays["x_val"], arrays["y_val"], theta)
         loss, accuracy = judged
         if not math.isfinite(loss):
             where, what = f"epoch {epoch + 1}, step {history.steps_per_epoch}", f"the validation loss is {loss}"
@@ -498,7 +499,7 @@ class _Dense(_Runner):
             return 0.0
         begun = time.perf_counter()
         theta = self.optimizer.evaluation_parameters(self.theta).copy()
-        judged = self.network.evaluate(self.arrays["x_val"], self.arrays["y_val"], parameters=theta)
+        judged = evaluation(self.network, self.arrays["x_val"], self.arrays["y_val"], theta)
         self.arrays["validation"][epoch] = tuple(judged)
         self.arrays["validated"][epoch] = 1
         return time.perf_counter() - begun

@@ -46,7 +46,7 @@ class Send(NamedTuple):
     """One message of a rehearsal.
 
     Attributes:
-        step: when, counted from 1: one more than all that its sender had to wait for before.
+        step: when, counted from 1: one more than all that its sender had sent or waited for before.
         origin, to: the ranks of sender and receiver.
         values: what travelled, a copy.
 

@@ -36,6 +36,7 @@ from nnopt_utils.training import (
     check_network_and_optimizer,
     check_training_data,
     divergence_message,
+    evaluation,
 )
 
 USAGE = "parameter_server(network, optimizer, data, epochs=10, batch_size=32, workers=2, staleness_bound=None)"
@@ -289,6 +290,7 @@ def _begin(history: Any, n_samples: int, batch_size: int, seed: Any, workers: in
         generator = as_generator(seed)
         drawn = int(generator.integers(2**63)) if isinstance(seed, np.random.Generator) else int(seed)
         new = ServerHistory(seed=drawn, batch_size=batch_size, n_samples=n_samples, workers=workers)
+        new.method = "parameter_server"
         new.updates, new.bytes_sent, new.bytes_received = [0] * workers, [0] * workers, [0] * workers
         return new
     if not isinstance(history, ServerHistory):
@@ -522,7 +524,7 @@ class _Server:
         if self.validation is None:
             return
         judged = self.optimizer.evaluation_parameters(self.network.parameters)
-        loss, accuracy = self.network.evaluate(*self.validation, parameters=judged)
+        loss, accuracy = evaluation(self.network, *self.validation, judged)
         if not math.isfinite(loss):
             where = f"epoch {history.epoch}, step {history.steps_per_epoch}"
             what = f"the validation loss is {loss}"

@@ -24,6 +24,7 @@ from nnopt_utils.training import (
     check_network_and_optimizer,
     check_training_data,
     divergence_message,
+    evaluation,
 )
 
 Validation = tuple[np.ndarray, np.ndarray] | None
@@ -71,6 +72,7 @@ def check_shares(shares: Any, workers: int) -> np.ndarray:
     parts = check_array("shares", shares, shape=(workers,)).astype(np.float64)
     if not (parts > 0).all():
         raise ValueError(f"shares: got {parts.tolist()}; expected numbers > 0, one for each of {workers} workers")
+    parts = parts / parts.max()  # so that the sum is finite
     return parts / parts.sum()
 
 
@@ -105,7 +107,8 @@ def train_replicas(
         return history
     workers, total, done = history.workers, epochs * history.steps_per_epoch, len(history.step_losses)
     arrays = {"x": x, "y": y, "loss": ((1,), np.float64), "bytes_sent": ((workers,), np.int64)}
-    arrays |= {"figures": ((epochs, 2), np.float64), "judged": ((1,), np.int64)}
+    arrays |= {"judged": ((1,), np.int64), "diverged": ((1,), np.int8)}
+    arrays["figures"] = ((epochs - history.epoch if validation is not None else 1, 2), np.float64)
     if validation is not None:
         arrays |= {"x_val": validation[0], "y_val": validation[1]}
     with (
@@ -121,7 +124,7 @@ def train_replicas(
 
         def watch() -> None:
             bar.update(done + int(team.progress[0]) - bar.n)
-            if not np.isfinite(team.arrays["figures"][:, 0]).all():  # worker 0 has ended, and others wait for it
+            if team.arrays["diverged"][0]:  # a worker has ended, and others may wait for it
                 team.stop()
 
         with progress_bar(status, total, done, shown=progress) as bar:
@@ -141,7 +144,8 @@ def _take_over(job: Job, outcomes: dict[int, Outcome], team: Team, validation: V
         history.updates = [farthest.steps] * team.size
         job.network.parameters[:] = farthest.theta
         _set_states(job, outcomes, farthest)
-        diverged = farthest.diverged or _judge(job, team, history.epoch - epochs_before, validation)
+        judged = _judge(job, team, history.epoch - epochs_before, validation)
+        diverged = next((outcome.diverged for outcome in outcomes.values() if outcome.diverged), judged)
     if team.failure is not None:
         team.failure.history = history
         raise team.failure
@@ -173,7 +177,7 @@ def _judge(job: Job, team: Team, epochs: int, validation: Validation) -> str:
     if judged == epochs - 1 and history.step == 0:  # worker 0 ended before it had judged
         theta = optimizer.evaluation_parameters(job.network.parameters)
         with np.errstate(over="ignore", invalid="ignore"):
-            figures.append(job.network.evaluate(*validation, parameters=theta))
+            figures.append(evaluation(job.network, *validation, theta))
     diverged = ""
     if figures and not math.isfinite(figures[-1][0]):
         diverged = _not_finite(history, optimizer, figures.pop()[0])
@@ -230,6 +234,7 @@ class Replica(ABC):
                     self.epoch()
             except DivergenceError as error:
                 diverged = str(error)
+                self.worker.arrays["diverged"][0] = 1
         self.count_bytes()
         return self.outcome(diverged)
 
@@ -253,7 +258,7 @@ class Replica(ABC):
     def judge(self) -> None:
         """Judge at the optimizer's evaluation parameters, where the parent finds it."""
         arrays, theta = self.worker.arrays, self.optimizer.evaluation_parameters(self.network.parameters)
-        figures = self.network.evaluate(arrays["x_val"], arrays["y_val"], parameters=theta)
+        figures = evaluation(self.network, arrays["x_val"], arrays["y_val"], theta)
         arrays["figures"][arrays["judged"][0]] = figures
         arrays["judged"] += 1
         if not math.isfinite(figures.loss):

@@ -16,6 +16,7 @@ class ParallelHistory(History):
     """The record of a parallel training: a ``History``, and what the workers did.
 
     Attributes:
+        method: the function that made it.
         workers: P, how many there were.
         updates: how many updates came of each worker, or, where all make each together, of all.
         bytes_sent: how many bytes each worker sent to others, in all.
@@ -32,6 +33,7 @@ class ParallelHistory(History):
         (10, 1.0)
     """
 
+    method: str = ""
     workers: int = 1
     updates: list[int] = field(default_factory=list)
     bytes_sent: list[int] = field(default_factory=list)
@@ -52,15 +54,22 @@ class ParallelHistory(History):
 
 
 def begin_history(
-    history: ParallelHistory | None, n_samples: int, batch_size: int, seed: int | np.random.Generator, workers: int
+    method: str,
+    history: ParallelHistory | None,
+    n_samples: int,
+    batch_size: int,
+    seed: int | np.random.Generator,
+    workers: int,
 ) -> ParallelHistory:
     """Return a new history, or that of an earlier call, if it is one of such a call."""
     if history is None:
         generator = as_generator(seed)
         drawn = int(generator.integers(2**63)) if isinstance(seed, np.random.Generator) else int(seed)
-        new = ParallelHistory(seed=drawn, batch_size=batch_size, n_samples=n_samples, workers=workers)
+        new = ParallelHistory(seed=drawn, batch_size=batch_size, n_samples=n_samples, method=method, workers=workers)
         new.updates, new.bytes_sent = [0] * workers, [0] * workers
         return new
+    if history.method not in ("", method):
+        raise ValueError(f"history: got one of {history.method}; expected one of {method}")
     if (history.n_samples, history.batch_size, history.workers) != (n_samples, batch_size, workers):
         raise ValueError(
             f"history: got one of {history.n_samples} samples in batches of {history.batch_size} on {history.workers} "

@@ -173,7 +173,7 @@ def simulate_asynchrony(
 
     ``"asynchronous"``: a worker sends its gradient to a server, which applies it at once and answers with the new θ.
     Gradients are applied in the order in which they were sent; the server's link in, its processor and its link out
-    each serve one at a time. Whatever the speeds are, the mean staleness tends to P − 1.
+    each serve one at a time. Whatever the speeds are, the mean staleness tends to P − 1 as updates become many.
 
     ``"stale_synchronous"``: the same, but a worker starts a gradient only while it is at most s gradients ahead of the
     slowest, counting those that were applied. So these numbers differ by at most s + 1. A worker that had to wait reads
@@ -195,7 +195,8 @@ def simulate_asynchrony(
         method: one of the four; default ``"asynchronous"``.
         updates: how many changes of the shared θ, >= 1: gradients of one worker, or rounds.
         seconds: > 0: how many simulated seconds. Give this, ``updates``, or both: whichever comes first ends the run.
-        target: a loss: the run also ends with the first update after which J is at most that. Default: none.
+        target: a loss: the run also ends with the first update after which J is at most that; at 0 seconds,
+            where it is so at the start. Default: none.
         sigma: σ >= 0, the standard deviation of an entry of one sample's gradient; default 0.
         batch_size: B >= 1, samples a gradient; default 1. A gradient's seconds are the cluster's, whatever B.
         message_bytes: of a gradient, and of θ; default 8 d.

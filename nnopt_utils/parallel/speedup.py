@@ -17,7 +17,7 @@ def amdahl(parallel_fraction: float, workers: Any) -> Any:
 
     .. math:: S = \frac{1}{(1 - p) + p / P}
 
-    However many workers there are, it stays below 1 / (1 − p).
+    However many workers there are, it is never above 1 / (1 − p).
 
     Args:
         parallel_fraction: p in [0, 1], the share of the time that *one* worker takes which can be divided.

@@ -5,10 +5,13 @@ What every parallel method needs of the operating system is here, and nothing of
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
+import tempfile
 import threading
 import time
 import traceback
@@ -254,6 +257,7 @@ class Team:
         # By reference what can be imported, by value what a notebook defined.
         self._job = self._shared(np.frombuffer(cloudpickle.dumps((function, settings)), np.uint8))
         self._stop = self._context.RawArray("b", 1)
+        _check_room(arrays)
         self._blocks = {name: self._shared(value) for name, value in arrays.items()}
         self._progress, self._begun = self._shared(((workers,), np.int64)), self._shared(((workers,), np.int8))
         self._locks = [Lock(self._context, self._stop) for _ in range(n_locks)]
@@ -406,6 +410,24 @@ MAIN_HINT = (
     "a process that starts imports the script first, so in a script what starts workers stands below "
     "if __name__ == '__main__':"
 )
+
+
+def _check_room(arrays: Mapping[str, Any]) -> None:
+    """Refuse what does not fit: writing to shared memory that is not there ends a process without a word."""
+    sizes = {name: _bytes_of(value) for name, value in arrays.items()}
+    places = [tempfile.gettempdir(), *filter(os.path.isdir, ["/dev/shm"])]
+    free = max(shutil.disk_usage(place).free for place in places)
+    if sum(sizes.values()) > free:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise MemoryError(
+            f"shared memory: got {sum(sizes.values()) / 1e9:.3g} GB to share, most of it {largest!r}; expected at most "
+            f"the {free / 1e9:.3g} GB that are free (fewer epochs in a call, or fewer data)"
+        )
+
+
+def _bytes_of(value: Any) -> int:
+    shape, dtype = value if isinstance(value, tuple) else (value.shape, value.dtype)
+    return math.prod(shape) * np.dtype(dtype).itemsize
 
 
 def _check_may_start() -> None:

@@ -201,9 +201,12 @@ def _job(
     for name, value in (("epochs", epochs), ("batch_size", batch_size), ("workers", workers)):
         check_integer(name, value, low=1)
     check_integer("checkpoint_every", every, low=1)
-    history = _begin(history, len(x), batch_size, seed, workers)
     if not has_tensorflow():
         raise ImportError(f"a TensorFlow cluster needs TensorFlow; {install_tensorflow()}")
+    if network.loss_function.name == "cross_entropy":  # TensorFlow takes no small integers for labels
+        y = y.astype(np.int64)
+        validation = validation and (validation[0], validation[1].astype(np.int64))
+    history = _begin(history, len(x), batch_size, seed, workers)
     velocity = optimizer.state.get("velocity", np.zeros_like(network.parameters))
     return Job(
         network=network,

@@ -12,7 +12,7 @@ from nnopt_utils.history import Trajectory
 from nnopt_utils.parallel import Link, rehearse
 from nnopt_utils.parallel.delays import best_rate, contraction, stability_limit
 from nnopt_utils.plotting import COLOURS, new_figure
-from nnopt_utils.plotting.style import look, steady_figure
+from nnopt_utils.plotting.style import look, steady_figure, whole_numbers
 
 
 class _Watched:
@@ -110,6 +110,7 @@ def staleness_bars(counts: Mapping[str, np.ndarray]) -> Figure:
         ax.bar(np.arange(shares.size), shares, color=COLOURS["blue"])
         ax.axvline(staleness.mean(), color=COLOURS["vermillion"], linestyle="--", label=f"mean {staleness.mean():.2f}")
         ax.set(title=label, xlabel="staleness τ", xlim=(-0.6, max(3.6, np.quantile(staleness, 0.999) + 0.6)))
+        whole_numbers(ax)
         ax.legend()
     np.ravel(axes)[0].set_ylabel("share of the updates")
     return figure

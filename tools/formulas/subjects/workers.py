@@ -41,7 +41,7 @@ def amdahl_law(generator: np.random.Generator) -> dict[str, Any]:
 @subject()
 def larger_batches(generator: np.random.Generator) -> dict[str, Any]:
     noise, b, P = float(generator.uniform(50, 500)), int(generator.integers(4, 40)), int(generator.integers(2, 50))
-    return {"S": batch_speedup(noise, b, P), "B_noise": noise, "b": b, "P": P}
+    return {"S_batch": batch_speedup(noise, b, P), "B_noise": noise, "b": b, "P": P}
 
 
 @subject()
