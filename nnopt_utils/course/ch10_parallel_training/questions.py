@@ -9,7 +9,7 @@ QUESTIONS = [
         "same rate?",
         options={
             "a": (
-                "Two workers have three quarters and one quarter of each batch, and add up their weighted gradients",
+                "Two workers take ¾ and ¼ of each batch, and add up their weighted gradients",
                 "However the batch is cut, the weighted sum is its gradient, up to rounding: the same steps.",
             ),
             "b": (
