@@ -53,7 +53,7 @@ def rounds_without_noise(workers: Sequence[int], kappas: Sequence[float]) -> dic
 
     >>> found = rounds_without_noise((1, 4), (10.0,))[10.0]
     >>> round(found[1], 1), round(found[4], 1)
-    (34.4, 40.0)
+    (34.4, 41.1)
     """
     found: dict[float, dict[int, float]] = {}
     for kappa in kappas:
@@ -61,7 +61,7 @@ def rounds_without_noise(workers: Sequence[int], kappas: Sequence[float]) -> dic
         for P in workers:
             factor = best_rate(P - 1, [1.0, kappa]).contraction
             updates = np.log(1e3) / -np.log(factor) if factor > 0 else 1.0
-            found[kappa][P] = max(updates, 1.0) / P
+            found[kappa][P] = float(max(updates, 1.0)) / P
     return found
 
 
