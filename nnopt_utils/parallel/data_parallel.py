@@ -114,7 +114,7 @@ def data_parallel(
         raise TypeError(
             f"compression: got {describe(compression)}; expected a Compressor, e.g. TopK(share=0.01), or None"
         )
-    history = begin_history("data_parallel", history, len(x), batch_size, seed, workers)
+    history = begin_history(ParallelHistory, "data_parallel", history, len(x), batch_size, seed, workers)
     optimizer.layout = network.layout
     job = Job(_Replica, network, optimizer, epochs, parts, history, _Options(all_reduce, compression))
     n_bytes = message_bytes(network.n_parameters + 1, network.dtype, workers, all_reduce)

@@ -163,9 +163,10 @@ def hogwild(
     check_integer("workers", workers, low=1)
     if not isinstance(locked, bool | np.bool_):
         raise TypeError(f"locked: got {describe(locked)}; expected True or False")
-    history = _begin(
-        history, network, optimizer, len(arrays["features" if network is None else "x"]), size, seed, workers
-    )
+    if history is None and network is not None:
+        check_belongs(network, optimizer)
+    n_samples = len(arrays["features" if network is None else "x"])
+    history = begin_history(ParallelHistory, "hogwild", history, n_samples, size, seed, workers)
     if history.epoch >= epochs:
         return history
     done, steps = len(history.step_losses), history.steps_per_epoch
@@ -245,17 +246,6 @@ def _record_arrays(epochs: int, steps: int, workers: int) -> dict[str, Any]:
         "validated": ((epochs,), np.int8),
         "validation": ((epochs, 2), np.float64),
     }
-
-
-def _begin(
-    history: Any, network: MLP | None, optimizer: Optimizer, n_samples: int, batch_size: int, seed: Any, workers: int
-) -> ParallelHistory:
-    if history is None:
-        if network is not None:
-            check_belongs(network, optimizer)
-    elif not isinstance(history, ParallelHistory):
-        raise TypeError(f"history: got {describe(history)}; expected the ParallelHistory that an earlier call returned")
-    return begin_history("hogwild", history, n_samples, batch_size, seed, workers)
 
 
 def _go_on_from(history: ParallelHistory, arrays: dict[str, np.ndarray]) -> None:

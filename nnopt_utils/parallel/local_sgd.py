@@ -127,7 +127,7 @@ def local_sgd(
         raise TypeError(f"own_data: got {describe(own_data)}; expected True or False")
     _check_judges_theta(optimizer)
     _check_outer(network, optimizer, outer, fresh=history is None)
-    history = begin_history("local_sgd", history, len(x), batch_size, seed, workers)
+    history = begin_history(ParallelHistory, "local_sgd", history, len(x), batch_size, seed, workers)
     optimizer.layout = network.layout
     if outer is not None:
         outer.layout = network.layout

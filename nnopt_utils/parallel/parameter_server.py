@@ -17,7 +17,6 @@ from threadpoolctl import threadpool_limits
 from nnopt_utils._bars import progress_bar
 from nnopt_utils._interrupts import deferred_interrupt
 from nnopt_utils._validation import (
-    as_generator,
     called_as,
     check_choice,
     check_integer,
@@ -27,7 +26,7 @@ from nnopt_utils._validation import (
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import NonFiniteGradientError, Optimizer
 from nnopt_utils.optimizers.hyperparameters import rate_at
-from nnopt_utils.parallel.result import ParallelHistory
+from nnopt_utils.parallel.result import ParallelHistory, begin_history
 from nnopt_utils.parallel.team import POLL, Bell, Stopped, Team, Worker, WorkerError
 from nnopt_utils.training import (
     DivergenceError,
@@ -210,7 +209,8 @@ def parameter_server(
     _check_optimizer(optimizer, scaled=factor is not None)
     if history is None:
         check_belongs(network, optimizer)
-    history = _begin(history, len(x), batch_size, seed, workers)
+    history = begin_history(ServerHistory, "parameter_server", history, len(x), batch_size, seed, workers)
+    history.bytes_received = history.bytes_received or [0] * workers
     if history.epoch >= epochs:
         return history
     optimizer.layout = network.layout
@@ -283,25 +283,6 @@ def _check_optimizer(optimizer: Optimizer, *, scaled: bool) -> None:
         raise ValueError(
             f"staleness_aware: got a factor for the rate of {name}, which computes its rate itself; expected False"
         )
-
-
-def _begin(history: Any, n_samples: int, batch_size: int, seed: Any, workers: int) -> ServerHistory:
-    if history is None:
-        generator = as_generator(seed)
-        drawn = int(generator.integers(2**63)) if isinstance(seed, np.random.Generator) else int(seed)
-        new = ServerHistory(seed=drawn, batch_size=batch_size, n_samples=n_samples, workers=workers)
-        new.method = "parameter_server"
-        new.updates, new.bytes_sent, new.bytes_received = [0] * workers, [0] * workers, [0] * workers
-        return new
-    if not isinstance(history, ServerHistory):
-        raise TypeError(f"history: got {describe(history)}; expected the ServerHistory that an earlier call returned")
-    if (history.n_samples, history.batch_size, history.workers) != (n_samples, batch_size, workers):
-        raise ValueError(
-            f"history: got one of {history.n_samples} samples in batches of {history.batch_size} on {history.workers} "
-            f"workers; expected {n_samples} samples in batches of {batch_size} on {workers} workers, as in this call"
-        )
-    history.interrupted = False
-    return history
 
 
 # -- the team --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 
 from nnopt_utils._bars import progress_bar
 from nnopt_utils._interrupts import deferred_interrupt
-from nnopt_utils._validation import check_array, check_integer, describe
+from nnopt_utils._validation import check_array, check_integer
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import Optimizer
 from nnopt_utils.parallel.result import ParallelHistory
@@ -93,8 +93,6 @@ def check_call(
     check_integer("workers", workers, low=1)
     if history is None:
         check_belongs(network, optimizer)
-    elif not isinstance(history, ParallelHistory):
-        raise TypeError(f"history: got {describe(history)}; expected the ParallelHistory that an earlier call returned")
     return checked
 
 

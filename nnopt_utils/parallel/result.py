@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from nnopt_utils._validation import as_generator
+from nnopt_utils._validation import as_generator, describe
 from nnopt_utils.history import History
 
 
@@ -53,21 +53,27 @@ class ParallelHistory(History):
         return text + ")"
 
 
+Kind = TypeVar("Kind", bound=ParallelHistory)
+
+
 def begin_history(
+    kind: type[Kind],
     method: str,
-    history: ParallelHistory | None,
+    history: Any,
     n_samples: int,
     batch_size: int,
     seed: int | np.random.Generator,
     workers: int,
-) -> ParallelHistory:
+) -> Kind:
     """Return a new history, or that of an earlier call, if it is one of such a call."""
     if history is None:
         generator = as_generator(seed)
         drawn = int(generator.integers(2**63)) if isinstance(seed, np.random.Generator) else int(seed)
-        new = ParallelHistory(seed=drawn, batch_size=batch_size, n_samples=n_samples, method=method, workers=workers)
+        new = kind(seed=drawn, batch_size=batch_size, n_samples=n_samples, method=method, workers=workers)
         new.updates, new.bytes_sent = [0] * workers, [0] * workers
         return new
+    if not isinstance(history, kind):
+        raise TypeError(f"history: got {describe(history)}; expected the {kind.__name__} that an earlier call returned")
     if history.method not in ("", method):
         raise ValueError(f"history: got one of {history.method}; expected one of {method}")
     if (history.n_samples, history.batch_size, history.workers) != (n_samples, batch_size, workers):

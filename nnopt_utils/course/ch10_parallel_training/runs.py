@@ -91,6 +91,17 @@ def gain_at_equal_floors(rate: float, workers: int) -> float:
     return workers * float(np.log(contraction(late, tau)) / np.log(contraction(rate, 0)))
 
 
+def gain_of_averaging(rate: float, workers: int) -> float:
+    """The same for P workers that wait and take the mean of their gradients, whose noise has a P-th of the variance.
+
+    >>> round(gain_of_averaging(0.01, workers=1), 9)
+    1.0
+    """
+    floor = workers * rate / (2 - rate)  # of η / (2 − η), which the noise multiplies
+    together = 2 * floor / (1 + floor)
+    return float(np.log(abs(1 - together)) / np.log(1 - rate))
+
+
 def gap_to_heavy_ball(problem: Any, learning_rate: float, workers: int, steps: int) -> float:
     """How far the path with the expected staleness and the heavy ball with β = 1 − 1/P and the rate η/P come apart."""
     path = expected_asynchronous_path(problem, learning_rate, workers, steps).points
