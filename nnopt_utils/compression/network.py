@@ -66,11 +66,10 @@ class CompressedMLP(MLP):
         for name, form in (forms or {}).items():
             position = list(self.forms).index(check_choice("forms", name, self.forms))
             self.forms[name] = self._check_form(name, form)
-            free[position] = check_array(
-                f"encoded {name}",
-                form.encode(self.tensors[position].of(self._carrier.parameters)),
-                shape=form.free_shape,
-            )
+            encoded = form.encode(self.tensors[position].of(self._carrier.parameters))
+            if form.n_free:  # else there is nothing to check: a frozen tensor
+                encoded = check_array(f"encoded {name}", encoded, shape=form.free_shape)
+            free[position] = encoded
         self._take_over(np.concatenate([np.ravel(part) for part in free]).astype(self._carrier.dtype))
 
     def _check_form(self, name: str, form: Any) -> Form:

@@ -45,6 +45,7 @@ from tools.formulas.subjects.products import PRODUCTS, R_OPERATOR
 from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
+from tools.formulas.subjects.shrinking_share import SHARING
 from tools.formulas.subjects.workers import drift_point, shards
 
 DOCUMENTED: dict[Any, Subject] = {}
@@ -201,6 +202,7 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 # -- networks and line searches --------------------------------------------------------------------------------------
 
 DOCUMENTED |= COMPRESSION
+DOCUMENTED |= SHARING
 DOCUMENTED |= NEWTON
 DOCUMENTED |= PRODUCTS
 DOCUMENTED |= R_OPERATOR
