@@ -9,6 +9,8 @@ the methods below return networks of such forms, or smaller ones, and take any `
 ``k_means``               clusters of numbers on a line
 ``lora``                  a frozen matrix, and a trained update to it of low rank
 ``low_rank``              a layer as two thinner ones, by truncated singular value decomposition
+``lottery``               the mask of a trained network with the weights of its beginning, and controls
+``magnitude``             pruning by magnitude
 ``masked``                tensors with zeros that stay zero
 ``network``               ``CompressedMLP``: ``fit`` trains its free numbers
 ``sharing``               weights that share a few values
@@ -19,7 +21,9 @@ from nnopt_utils.compression.forms import Dense, Form, Stored
 from nnopt_utils.compression.frozen import Frozen
 from nnopt_utils.compression.k_means import Clusters, k_means
 from nnopt_utils.compression.lora import LowRankUpdate, add_low_rank_updates
+from nnopt_utils.compression.lottery import rewind, shuffle_masks
 from nnopt_utils.compression.low_rank import Factors, low_rank, rank_for_energy, truncated_svd
+from nnopt_utils.compression.magnitude import prune, sparsity_of
 from nnopt_utils.compression.masked import Masked
 from nnopt_utils.compression.network import CompressedMLP
 from nnopt_utils.compression.sharing import Shared, share_weights
@@ -38,7 +42,11 @@ __all__ = [
     "add_low_rank_updates",
     "k_means",
     "low_rank",
+    "prune",
     "rank_for_energy",
+    "rewind",
     "share_weights",
+    "shuffle_masks",
+    "sparsity_of",
     "truncated_svd",
 ]

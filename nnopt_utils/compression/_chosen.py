@@ -13,8 +13,8 @@ from nnopt_utils.networks import MLP
 T = TypeVar("T")
 
 
-def check_network(network: Any) -> MLP:
-    """Return ``network`` if it is an ``MLP``, compressed or not.
+def check_network(network: Any, name: str = "network") -> MLP:
+    """Return a network if it is an ``MLP``, compressed or not; ``name`` is that of the argument.
 
     >>> check_network(3)
     Traceback (most recent call last):
@@ -22,7 +22,7 @@ def check_network(network: Any) -> MLP:
     TypeError: network: got 3; expected an MLP
     """
     if not isinstance(network, MLP):
-        raise TypeError(f"network: got {describe(network)}; expected an MLP")
+        raise TypeError(f"{name}: got {describe(network)}; expected an MLP")
     return network
 
 
