@@ -6,6 +6,8 @@ the methods below return networks of such forms, or smaller ones, and take any `
 ========================  =====================================================================================
 ``forms``                 how a tensor is made from the numbers that are free
 ``frozen``                tensors that training leaves alone
+``gptq``                  rounding in which later weights make up for the errors of those before
+``grids``                 equally spaced values, and the codes that stand for them
 ``k_means``               clusters of numbers on a line
 ``lora``                  a frozen matrix, and a trained update to it of low rank
 ``low_rank``              a layer as two thinner ones, by truncated singular value decomposition
@@ -13,12 +15,15 @@ the methods below return networks of such forms, or smaller ones, and take any `
 ``magnitude``             pruning by magnitude
 ``masked``                tensors with zeros that stay zero
 ``network``               ``CompressedMLP``: ``fit`` trains its free numbers
+``quantized``             weights on a grid: rounded once, or trained with the rounding
 ``sharing``               weights that share a few values
 ========================  =====================================================================================
 """
 
 from nnopt_utils.compression.forms import Dense, Form, Stored
 from nnopt_utils.compression.frozen import Frozen
+from nnopt_utils.compression.gptq import gptq, gptq_layer
+from nnopt_utils.compression.grids import Grid, grid_for
 from nnopt_utils.compression.k_means import Clusters, k_means
 from nnopt_utils.compression.lora import LowRankUpdate, add_low_rank_updates
 from nnopt_utils.compression.lottery import rewind, shuffle_masks
@@ -26,6 +31,7 @@ from nnopt_utils.compression.low_rank import Factors, low_rank, rank_for_energy,
 from nnopt_utils.compression.magnitude import prune, sparsity_of
 from nnopt_utils.compression.masked import Masked
 from nnopt_utils.compression.network import CompressedMLP
+from nnopt_utils.compression.quantized import Quantized, quantize
 from nnopt_utils.compression.sharing import Shared, share_weights
 
 __all__ = [
@@ -35,14 +41,20 @@ __all__ = [
     "Factors",
     "Form",
     "Frozen",
+    "Grid",
     "LowRankUpdate",
     "Masked",
+    "Quantized",
     "Shared",
     "Stored",
     "add_low_rank_updates",
+    "gptq",
+    "gptq_layer",
+    "grid_for",
     "k_means",
     "low_rank",
     "prune",
+    "quantize",
     "rank_for_energy",
     "rewind",
     "share_weights",
