@@ -152,8 +152,7 @@ def low_rank(
         else:
             tensors.append((W, b))
         sizes, activations = [*sizes, plain.layer_sizes[layer + 1]], [*activations, *names[layer : layer + 1]]
-    smaller = MLP(sizes, activations, plain.loss_function.name, "zeros", plain.l2, dtype=plain.dtype.name)
-    smaller.loss_function = network.loss_function
+    smaller = MLP(sizes, activations, network.loss_function.name, "zeros", plain.l2, dtype=plain.dtype.name)
     smaller.weights, smaller.biases = ([np.asarray(t) for t in each] for each in zip(*tensors, strict=True))
     return smaller
 
