@@ -141,8 +141,8 @@ def share_weights(
         >>> shared.n_parameters      # 48 centroids, 40 biases
         88
 
-    Source: S. Han, H. Mao, W. J. Dally, "Deep compression", ICLR 2016, section 3, where 32 values served the fully
-    connected layers, and linear starts did better than the others, because they keep the large weights.
+    Source: S. Han, H. Mao, W. J. Dally, "Deep compression", ICLR 2016, section 3; there linear
+    starts did better than the others, which leave few centroids for the few large weights.
     """
     check_network(network)
     chosen = chosen_layers(network, layers)
