@@ -4,10 +4,12 @@ A :class:`CompressedMLP` is an ``MLP`` whose tensors are made from other numbers
 the methods below return networks of such forms, or smaller ones, and take any ``MLP``, compressed or not: they compose.
 
 ========================  =====================================================================================
+``file_format``           a network in a file, every byte of it
 ``forms``                 how a tensor is made from the numbers that are free
 ``frozen``                tensors that training leaves alone
 ``gptq``                  rounding in which later weights make up for the errors of those before
 ``grids``                 equally spaced values, and the codes that stand for them
+``huffman``               short words for frequent symbols
 ``k_means``               clusters of numbers on a line
 ``lora``                  a frozen matrix, and a trained update to it of low rank
 ``low_rank``              a layer as two thinner ones, by truncated singular value decomposition
@@ -16,14 +18,28 @@ the methods below return networks of such forms, or smaller ones, and take any `
 ``masked``                tensors with zeros that stay zero
 ``network``               ``CompressedMLP``: ``fit`` trains its free numbers
 ``quantized``             weights on a grid: rounded once, or trained with the rounding
+``packing``               numbers and codes as bytes, and a careful reader
+``positions``             where the stored entries lie, in few bytes
 ``sharing``               weights that share a few values
+``sparse_formats``        what a matrix with zeros takes in the usual formats
+``sparse_indices``        the gaps between the entries that are kept
+``structured``            whole neurons go
 ========================  =====================================================================================
 """
 
+from nnopt_utils.compression.file_format import file_parts, from_bytes, load_compressed, save_compressed, to_bytes
 from nnopt_utils.compression.forms import Dense, Form, Stored
 from nnopt_utils.compression.frozen import Frozen
 from nnopt_utils.compression.gptq import gptq, gptq_layer
 from nnopt_utils.compression.grids import Grid, grid_for
+from nnopt_utils.compression.huffman import (
+    canonical_codes,
+    check_lengths,
+    code_lengths,
+    entropy,
+    huffman_decode,
+    huffman_encode,
+)
 from nnopt_utils.compression.k_means import Clusters, k_means
 from nnopt_utils.compression.lora import LowRankUpdate, add_low_rank_updates
 from nnopt_utils.compression.lottery import rewind, shuffle_masks
@@ -31,8 +47,12 @@ from nnopt_utils.compression.low_rank import Factors, low_rank, rank_for_energy,
 from nnopt_utils.compression.magnitude import prune, sparsity_of
 from nnopt_utils.compression.masked import Masked
 from nnopt_utils.compression.network import CompressedMLP
+from nnopt_utils.compression.packing import FormatError
 from nnopt_utils.compression.quantized import Quantized, quantize
 from nnopt_utils.compression.sharing import Shared, share_weights
+from nnopt_utils.compression.sparse_formats import sparse_bytes
+from nnopt_utils.compression.sparse_indices import gaps_from, kept_from
+from nnopt_utils.compression.structured import remove_neurons
 
 __all__ = [
     "Clusters",
@@ -40,6 +60,7 @@ __all__ = [
     "Dense",
     "Factors",
     "Form",
+    "FormatError",
     "Frozen",
     "Grid",
     "LowRankUpdate",
@@ -48,17 +69,32 @@ __all__ = [
     "Shared",
     "Stored",
     "add_low_rank_updates",
+    "canonical_codes",
+    "check_lengths",
+    "code_lengths",
+    "entropy",
+    "file_parts",
+    "from_bytes",
+    "gaps_from",
     "gptq",
     "gptq_layer",
     "grid_for",
+    "huffman_decode",
+    "huffman_encode",
     "k_means",
+    "kept_from",
+    "load_compressed",
     "low_rank",
     "prune",
     "quantize",
     "rank_for_energy",
+    "remove_neurons",
     "rewind",
+    "save_compressed",
     "share_weights",
     "shuffle_masks",
+    "sparse_bytes",
     "sparsity_of",
+    "to_bytes",
     "truncated_svd",
 ]

@@ -104,7 +104,7 @@ def gptq_layer(
     Source: as :func:`gptq`.
     """
     H = X.T @ X
-    H += damping * max(np.mean(np.diag(H)), 1e-30) * np.eye(len(H))
+    H += damping * max(float(np.mean(np.diag(H))), 1e-30) * np.eye(len(H))
     inputs = np.argsort(-np.diag(H), kind="stable") if order == "largest" else np.arange(len(H))
     U = np.linalg.cholesky(np.linalg.inv(H[np.ix_(inputs, inputs)])).T
     W, stays = W[inputs], np.ones(W.shape) if kept is None else kept[inputs]

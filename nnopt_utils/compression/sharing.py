@@ -103,9 +103,9 @@ class Shared(Form):
         return np.bincount(self.codes.reshape(-1), entries, self.n_free)
 
     def stored(self, free: np.ndarray) -> Stored:
-        """The mask, the codes, and the codebook in float32."""
+        """The mask, the codes, and the codebook."""
         codes = self.codes.ravel().astype(np.uint8 if self.n_free <= 256 else np.uint16)
-        return Stored("codebook", self.shape, self._kept, codes, self.bits, {"codebook": free.astype(np.float32)})
+        return Stored("codebook", self.shape, self._kept, codes, self.bits, {"codebook": np.array(free)})
 
     def __repr__(self) -> str:
         return f"Shared({self.codes.size:,} entries, {self.n_free:,} values, shape {self.shape})"

@@ -125,7 +125,7 @@ class TestForm:
         adapted.parameters += 0.3 * np.random.default_rng(1).normal(size=adapted.n_parameters)
         loss = lambda free: adapted.loss(*data, parameters=free)  # noqa: E731
         gradient = lambda free: adapted.loss_and_gradient(*data, parameters=free)[1]  # noqa: E731
-        assert check_gradient(loss, gradient, adapted.parameters)
+        assert check_gradient(loss, gradient, adapted.parameters).passed
 
     def test_encodes_the_nearest_update(self):
         generator = np.random.default_rng(2)
