@@ -252,6 +252,10 @@ def _over_samples(logits, T):
     return _softmax((logits / T).T).T
 
 
+def _over_everything(logits, T):
+    return np.exp(logits / T) / np.sum(np.exp(logits / T))
+
+
 # -- 11.delete_weight ------------------------------------------------------------------------------------------------
 
 
@@ -533,8 +537,22 @@ EXERCISES = [
                 "Those are the weights themselves, with zeros in them. The mask is asked for: True where one stays.",
                 _kept_by(result=lambda kept, weights: weights * kept),
             ),
+            Mistake(
+                "Those are 1 and 0 where True and False are asked for. As an index, weights[mask], whole numbers pick "
+                "rows 0 and 1: compare, or use dtype=bool.",
+                _kept_by(result=lambda kept, weights: kept.astype(int)),
+            ),
+            Mistake(
+                "Those are the places of the entries that stay. A mask has the shape of the weights, and True at these "
+                "places.",
+                lambda weights, sparsity: np.argsort(np.abs(weights).ravel())[round(sparsity * weights.size) :],
+            ),
+            Mistake(
+                "Those are the values that stay. A mask has the shape of the weights, and True where one stays.",
+                lambda weights, sparsity: weights[keep_largest(weights, sparsity)],
+            ),
         ],
-        explanation="That is magnitude pruning: one sort. It leaves out that the loss is steeper in some weights.",
+        explanation="That is magnitude pruning: one sort. It leaves out how curved the loss is along each weight.",
     ),
     Exercise(
         name="11.round_to_grid",
@@ -615,6 +633,18 @@ EXERCISES = [
             Mistake(
                 "Nothing is rounded: codes are whole numbers.",
                 _grid_with(rounded=np.asarray),
+            ),
+            Mistake(
+                "Those are rounded weights, scale · codes. The two are asked for apart: only the codes take few bits.",
+                _grid_with(returned=lambda codes, scale: codes * scale),
+            ),
+            Mistake(
+                "Your codes begin at 0: unsigned ones, which need L for a zero point. Here they have a sign, and the "
+                "weight 0 has the code 0.",
+                lambda weights, bits: (
+                    round_to_grid(weights, bits)[0] + 2 ** (bits - 1) - 1,
+                    round_to_grid(weights, bits)[1],
+                ),
             ),
             Mistake(
                 "The scale is upside down: it is the weight that one step of the code is worth, so that scale · codes "
@@ -722,8 +752,8 @@ EXERCISES = [
         reference=2.2,
         mistakes=[
             Mistake(
-                "That is the entropy, the bound: fewer bits no code of this kind has. Huffman's words have whole "
-                "lengths.",
+                "That is the entropy: no such code takes fewer bits. Huffman's takes a little more, as its words have "
+                "whole lengths.",
                 lambda answer: abs(float(answer) - 2.1464) < 0.004,
                 example=2.1464,
             ),
@@ -825,12 +855,42 @@ EXERCISES = [
                 _distilled(student=lambda z, T: _softmax(z), teacher=lambda v, T: _softmax(v), factor=lambda T: 1.0),
             ),
             Mistake(
+                "The teacher's probabilities are divided by T. What is softened are the logits, before the softmax.",
+                _distilled(teacher=lambda v, T: _softmax(v) / T),
+            ),
+            Mistake(
+                "A softmax of probabilities: the teacher's outputs went through one already. Soften its logits.",
+                _distilled(teacher=lambda v, T: _softmax(_softmax(v) / T)),
+            ),
+            Mistake(
                 "The logits are multiplied by T, which sharpens them. Divide.",
                 _distilled(student=lambda z, T: _softmax(z * T), teacher=lambda v, T: _softmax(v * T)),
             ),
             Mistake(
                 "That is the gradient of the sum over samples. The loss is their mean.",
                 _distilled(count=lambda z: 1),
+            ),
+            Mistake(
+                "T² is missing, and so is the mean over samples: the loss is T² times the mean.",
+                _distilled(count=lambda z: 1, factor=lambda T: 1 / T),
+            ),
+            Mistake(
+                "Both softmaxes are right, and p − q. Missing are the mean over samples, 1/n, and what the two factors "
+                "T² and 1/T leave.",
+                _distilled(count=lambda z: 1, factor=lambda T: 1.0),
+            ),
+            Mistake(
+                "The 1/T of the chain rule is missing, and the mean over samples is, too.",
+                _distilled(count=lambda z: 1, factor=lambda T: T**2),
+            ),
+            Mistake(
+                "One row came, the mean over samples. The gradient has the shape of the logits: each sample's row is "
+                "divided by n, none is added to another.",
+                lambda z, v, T: np.sum(distillation_gradient(z, v, T), axis=0),
+            ),
+            Mistake(
+                "That is the loss. Its gradient by the logits is asked for.",
+                lambda z, v, T: -(T**2) * np.mean(np.sum(_softmax(v / T) * np.log(_softmax(z / T)), axis=1)),
             ),
             Mistake(
                 "You averaged over the classes as well: the cross-entropy adds up over these.",
@@ -862,6 +922,11 @@ EXERCISES = [
                 "Your softmax runs over the samples. The probabilities of the classes of one sample, a row, add up to "
                 "1.",
                 _distilled(student=_over_samples, teacher=_over_samples),
+            ),
+            Mistake(
+                "Your softmax divides by the sum over all entries. The probabilities of each sample, a row, add up to "
+                "1: sum along axis 1, with keepdims=True.",
+                _distilled(student=_over_everything, teacher=_over_everything),
             ),
             Mistake(
                 "That is −q/p, the gradient by the probabilities. The softmax has to be gone through as well.",
@@ -991,6 +1056,15 @@ EXERCISES = [
                 _gaps_with(start=0),
             ),
             Mistake(
+                "The first is missing: nobody knows where to begin. Count it from −1; and what is longer than "
+                "`longest` needs fillers.",
+                lambda positions, longest: [int(d) for d in np.diff(positions)],
+            ),
+            Mistake(
+                "You left out the first distance: nobody can tell where the list begins. Count it from −1.",
+                lambda positions, longest: gaps(positions[1:] - positions[:1] - 1, longest),
+            ),
+            Mistake(
                 "There are no fillers: some distances are longer than `longest`, and do not fit into their bits.",
                 lambda positions, longest: [int(d) for d in np.diff(positions, prepend=-1)],
             ),
@@ -1015,7 +1089,8 @@ EXERCISES = [
                 _gaps_with(real=lambda gap: gap - 1),
             ),
             Mistake(
-                "The zeros in between are counted, and not in the fillers. A neighbour has the distance 1.",
+                "You counted the zeros in between, in the fillers, too: each is one less than its distance. A "
+                "neighbour has the distance 1.",
                 _gaps_with(real=lambda gap: gap - 1, filler=lambda longest: longest - 1),
             ),
             Mistake(

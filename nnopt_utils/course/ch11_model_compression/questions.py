@@ -14,10 +14,10 @@ QUESTIONS = [
             ),
             "b": (
                 "The time is a tenth, as a product with 0 need not be computed; the bytes are the same",
-                "A dense product multiplies and adds every entry. Looking each time for a zero would cost more.",
+                "A dense product multiplies and adds every entry. To test each for 0 would take time as well.",
             ),
             "c": (
-                "Neither: a zero is stored, and multiplied, as any other number",
+                "Neither bytes nor time: a zero is stored and multiplied as any other number is",
                 "Bytes fall when a format drops the zeros, the time of a dense product when whole rows or columns go.",
             ),
         },
@@ -34,7 +34,7 @@ QUESTIONS = [
             ),
             "b": (
                 "Where the weights belong has to be stored, too, in bits that no factor counts",
-                "For a value of 4 bits an index of 4 or 5 is as much again. Codebooks and biases come on top.",
+                "Beside a value of 4 bits an index of 4 or 5 is as much again. Codebooks and biases come on top.",
             ),
             "c": (
                 "The factors add up instead: each stage saves its share of the first file, not of the last",
@@ -49,7 +49,7 @@ QUESTIONS = [
         "weights with the codes fixed, and the straight-through one of weights that are rounded to a grid. Which pass?",
         options={
             "a": (
-                "The summed one: with its codes fixed, a weight is its centroid",
+                "Only the summed one: with codes fixed, each weight is its centroid and moves with it",
                 "So the chain rule holds. Rounded weights stand still or jump: differences give 0, or something huge.",
             ),
             "b": (
@@ -74,7 +74,7 @@ QUESTIONS = [
             ),
             "b": (
                 "OBD is for single weights, OBS for groups of them, and GPTQ for a whole layer at once",
-                "OBD and OBS both go weight by weight, and so does GPTQ, which rounds a weight where they delete it.",
+                "OBD and OBS judge weight by weight, and GPTQ rounds one after the other, and moves those left.",
             ),
             "c": (
                 "OBD takes H as diagonal, OBS all of it, and GPTQ that of a layer's squared output error",
