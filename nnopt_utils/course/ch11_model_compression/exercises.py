@@ -838,8 +838,8 @@ EXERCISES = [
                 _distilled(factor=lambda T: T**3),
             ),
             Mistake(
-                "The teacher's softmax has no temperature. Both are softened alike, or the student learns logits T times "
-                "as large as the teacher's.",
+                "The teacher's softmax has no temperature. Both are softened alike, or the student's logits become T "
+                "times as large as the teacher's.",
                 _distilled(teacher=lambda v, T: _softmax(v)),
             ),
             Mistake(
