@@ -90,9 +90,10 @@ def distillation_loss(
 
     Warning:
         A cross-entropy, not a divergence: it is not 0 where student and teacher agree, but has the same gradient. Keras
-        3.15's ``LogitsDistillation`` multiplies by T² its default, ``"kl_divergence"``, and no other loss. Keras's
-        example "Knowledge distillation" (2020) was without T² at first, on purpose, and other code is still.
-        PyTorch's ``kl_div`` divides by nK unless told ``reduction="batchmean"``: T² is then off by K.
+        3.15.1's ``LogitsDistillation(T, loss=keras.losses.KLDivergence())`` has T² and this gradient for w = 1. Its
+        default, the name ``"kl_divergence"``, takes neither a softmax nor T²: it compares the logits themselves.
+        Keras's example "Knowledge distillation" (2020) was without T² at first, on purpose, and other code is still.
+        PyTorch's ``kl_div`` divides by nK unless told ``reduction="batchmean"``: the term is then too small by K.
 
     Source: G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015,
     https://arxiv.org/abs/1503.02531, section 2 (there without w).
