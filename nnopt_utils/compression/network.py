@@ -18,13 +18,13 @@ from nnopt_utils.networks import MLP, Cut, Product, Views
 class CompressedMLP(MLP):
     r"""An MLP in which each weight matrix and bias vector has a :class:`Form`: what is free, and how it is decoded.
 
-    Its ``parameters`` are the free numbers of all tensors, one vector φ, so ``fit`` and every optimizer train *these*:
-    kept weights, centroids of clusters, the weights behind a grid. With θ(φ) the weights that φ gives,
+    Its ``parameters`` are the free numbers of all tensors, one vector ψ, so ``fit`` and every optimizer train *these*:
+    kept weights, centroids of clusters, the weights behind a grid. With θ(ψ) the weights that ψ gives,
 
-    .. math:: \nabla_\varphi J = \left(\frac{\partial \theta}{\partial \varphi}\right)^{\!\top} \nabla_\theta J
+    .. math:: \nabla_\psi J = \left(\frac{\partial \theta}{\partial \psi}\right)^{\!\top} \nabla_\theta J
 
     is the gradient that it returns (but for grids, which have none, and take another in its place). Everything else,
-    ``forward``, ``evaluate``, ``predict``, uses θ(φ). ``weights`` and ``biases`` are decoded copies, which cannot be
+    ``forward``, ``evaluate``, ``predict``, uses θ(ψ). ``weights`` and ``biases`` are decoded copies, which cannot be
     assigned to.
 
     Args:
@@ -35,7 +35,7 @@ class CompressedMLP(MLP):
     Attributes:
         forms: the form of each tensor by name, in the order of ``tensors``.
         tensors: the places of the decoded tensors in θ, as ``layout`` of an ``MLP`` has them. (``layout`` itself has
-            the places of the free numbers in φ.)
+            the places of the free numbers in ψ.)
 
     Raises:
         TypeError, ValueError: no MLP; a name or a shape that the network does not have.
@@ -66,11 +66,10 @@ class CompressedMLP(MLP):
         for name, form in (forms or {}).items():
             position = list(self.forms).index(check_choice("forms", name, self.forms))
             self.forms[name] = self._check_form(name, form)
-            free[position] = check_array(
-                f"encoded {name}",
-                form.encode(self.tensors[position].of(self._carrier.parameters)),
-                shape=form.free_shape,
-            )
+            encoded = form.encode(self.tensors[position].of(self._carrier.parameters))
+            if form.n_free:  # else there is nothing to check: a frozen tensor
+                encoded = check_array(f"encoded {name}", encoded, shape=form.free_shape)
+            free[position] = encoded
         self._take_over(np.concatenate([np.ravel(part) for part in free]).astype(self._carrier.dtype))
 
     def _check_form(self, name: str, form: Any) -> Form:
@@ -82,7 +81,7 @@ class CompressedMLP(MLP):
         return form
 
     def _take_over(self, free: np.ndarray) -> None:
-        """Be a network like the carrier, with φ in the place of θ."""
+        """Be a network like the carrier, with ψ in the place of θ."""
         carrier = self._carrier
         self.layer_sizes, self.activation, self.l2, self.dtype = (
             carrier.layer_sizes,
@@ -107,11 +106,11 @@ class CompressedMLP(MLP):
         return self._carrier.n_parameters
 
     def free(self, name: str, vector: np.ndarray | None = None) -> np.ndarray:
-        """Return the free numbers of a tensor: a view into φ, or into a vector of its shape, such as a gradient.
+        """Return the free numbers of a tensor: a view into ψ, or into a vector of its shape, such as a gradient.
 
         Args:
             name: of the tensor, such as ``"weights[0]"``.
-            vector: default φ, ``parameters``.
+            vector: default ψ, ``parameters``.
 
         Raises:
             ValueError: no tensor of that name.
@@ -124,7 +123,7 @@ class CompressedMLP(MLP):
         return place.of(self._parameters if vector is None else vector)
 
     def _decode(self, free: np.ndarray, theta: np.ndarray) -> None:
-        """Write θ(φ)."""
+        """Write θ(ψ)."""
         for place, tensor, form in zip(self.layout, self.tensors, self.forms.values(), strict=True):
             form.decode(place.of(free), tensor.of(theta))
 
@@ -153,10 +152,10 @@ class CompressedMLP(MLP):
         )
 
     def views(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return the weights and biases that a vector φ of free numbers gives: new arrays, not views.
+        """Return the weights and biases that a vector ψ of free numbers gives: new arrays, not views.
 
         Args:
-            vector: 1-D, as long as φ.
+            vector: 1-D, as long as ψ.
 
         Example:
             >>> weights, biases = CompressedMLP(MLP([2, 1], loss="mse")).views(np.arange(3.0))
@@ -169,10 +168,10 @@ class CompressedMLP(MLP):
         return tensors[0::2], tensors[1::2]
 
     def cut(self, vector: np.ndarray) -> Cut:
-        """Return a vector of φ's shape and the free numbers' places in it.
+        """Return a vector of ψ's shape and the free numbers' places in it.
 
         Args:
-            vector: 1-D, as long as φ.
+            vector: 1-D, as long as ψ.
 
         Example:
             >>> CompressedMLP(MLP([2, 1], loss="mse")).cut(np.arange(3.0)).biases
@@ -186,11 +185,11 @@ class CompressedMLP(MLP):
     def backpropagate(
         self, x: np.ndarray, y: np.ndarray, theta: np.ndarray, out: Cut | None = None
     ) -> tuple[float, np.ndarray]:
-        """Return J and its gradient by the free numbers φ, for data that were checked before: ``fit``'s way in.
+        """Return J and its gradient by the free numbers ψ, for data that were checked before: ``fit``'s way in.
 
         Args:
             x, y: rows of what ``check_data`` returned.
-            theta: φ, a contiguous vector of the network's dtype.
+            theta: ψ, a contiguous vector of the network's dtype.
             out: where to write the gradient, from :meth:`cut`; default a new vector.
 
         Example:

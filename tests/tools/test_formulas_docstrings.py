@@ -35,7 +35,8 @@ from tools.formulas.subjects.newton import NEWTON
 from tools.formulas.subjects.products import PRODUCTS
 from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
-from tools.formulas.subjects.shrinking_distill import SHRINKING_DISTILL
+from tools.formulas.subjects.shrinking_distill import DISTILLATION
+from tools.formulas.subjects.shrinking_share import SHARING
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
 MODULES += [line_search, backpropagation, networks, r_operator]
@@ -50,22 +51,13 @@ def owners() -> list:
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
     fits = [second_order.gauss_newton, second_order.levenberg_marquardt]
-    return [
-        *found,
-        muon.newton_schulz,
-        *NEWTON,
-        *PRODUCTS,
-        *QUASI_NEWTON,
-        *NATURAL_GRADIENT,
-        *fits,
-        *OF_PARALLEL,
-        *OF_COMPRESSION,
-    ]
+    found |= dict.fromkeys([muon.newton_schulz, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT, *fits])
+    return [*found, *OF_PARALLEL, *OF_COMPRESSION]
 
 
 OF_PARALLEL = [*COMPRESSION, *DELAYS, parallel.delayed_descent, parallel.expected_asynchronous_path]
 OF_PARALLEL += [parallel.SparseLogisticRegression, parallel.data_parallel, parallel.local_sgd_fixed_point]
-OF_COMPRESSION = [*SHRINKING_DISTILL]
+OF_COMPRESSION = [*SHARING, *DISTILLATION]
 OWNERS = owners()
 CLAIMS = {claim.where: claim for owner in OWNERS if (claim := docstring_claim(owner))}
 every_claim = pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)

@@ -45,7 +45,8 @@ from tools.formulas.subjects.products import PRODUCTS, R_OPERATOR
 from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
-from tools.formulas.subjects.shrinking_distill import SHRINKING_DISTILL
+from tools.formulas.subjects.shrinking_distill import DISTILLATION
+from tools.formulas.subjects.shrinking_share import SHARING
 from tools.formulas.subjects.workers import drift_point, shards
 
 DOCUMENTED: dict[Any, Subject] = {}
@@ -202,13 +203,14 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 # -- networks and line searches --------------------------------------------------------------------------------------
 
 DOCUMENTED |= COMPRESSION
+DOCUMENTED |= SHARING
 DOCUMENTED |= NEWTON
 DOCUMENTED |= PRODUCTS
 DOCUMENTED |= R_OPERATOR
 DOCUMENTED |= NATURAL_GRADIENT
 DOCUMENTED |= QUASI_NEWTON
 DOCUMENTED |= DELAYS
-DOCUMENTED |= SHRINKING_DISTILL
+DOCUMENTED |= DISTILLATION
 DOCUMENTED[parallel.data_parallel] = Subject("data_parallel", shards)
 DOCUMENTED[parallel.local_sgd_fixed_point] = Subject("local_sgd_fixed_point", drift_point)
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}

@@ -21,6 +21,6 @@ def distillation_loss(generator: np.random.Generator) -> dict[str, Any]:
     return {**names, "p": softmax(z), "tilde_p": softmax(z / T), "tilde_q": softmax(v / T)}
 
 
-SHRINKING_DISTILL: dict[Any, Subject] = {
+DISTILLATION: dict[Any, Subject] = {
     compression.distillation_loss: Subject("distillation_loss", distillation_loss),
 }
