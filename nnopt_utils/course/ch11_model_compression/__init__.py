@@ -1,0 +1,1 @@
+"""What chapter 11 draws, measures and asks."""
