@@ -15,6 +15,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,7 @@ from nnopt_utils.schedules import CosineDecay
 from nnopt_utils.training import fit
 
 FOLDER = data_folder() / "experiments"
-TABLE = FOLDER / "11_distillation.jsonl"
-LOGITS = FOLDER / "11_teacher_logits.npy"
+TABLE, LOGITS = "11_distillation.jsonl", "11_teacher_logits.npy"
 
 TEACHER, STUDENT = [784, 1200, 1200, 10], [784, 64, 64, 10]
 TEACHER_EPOCHS, TEACHER_RATE, TEACHER_BATCH = 6, 0.001, 256
@@ -47,6 +47,9 @@ SEEDS, FRESH = (0, 1), tuple(range(100, 105))
 ALONE, SHIFTED, TAUGHT, BY_PLAIN = "alone", "alone, shifted images", "taught", "taught, teacher without shifts"
 SHIFT = 1
 TEACHERS = {TAUGHT: SHIFT, BY_PLAIN: 0}
+
+#: Who is compared, on how many images.
+CASES = ((TAUGHT, 55_000), (ALONE, 55_000), (SHIFTED, 55_000), (TAUGHT, FEW), (ALONE, FEW), (BY_PLAIN, 55_000))
 
 
 def shifted(x: np.ndarray, pixels: int, generator: np.random.Generator) -> np.ndarray:
@@ -128,15 +131,15 @@ def run(
 # -- the table -------------------------------------------------------------------------------------------------------
 
 
-def rows() -> list[dict[str, Any]]:
+def rows(folder: Path = FOLDER) -> list[dict[str, Any]]:
     """What has been measured."""
-    return [json.loads(line) for line in TABLE.read_text(encoding="utf-8").splitlines()] if TABLE.exists() else []
+    table = folder / TABLE
+    return [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()] if table.exists() else []
 
 
-def append(row: dict[str, Any]) -> None:
-    """Add a row to the table."""
-    with TABLE.open("a", encoding="utf-8") as table:
-        table.write(json.dumps(row) + "\n")
+def few_logits(folder: Path = FOLDER) -> np.ndarray:
+    """What the teacher answers to the first 10,000 training images: float32, from a file in half precision."""
+    return np.load(folder / LOGITS).astype(np.float32)
 
 
 def errors_of(
@@ -157,60 +160,61 @@ def fresh(found: Sequence[dict[str, Any]], label: str, images: int) -> np.ndarra
     return errors_of(found, label, images, best_rate(found, label, images), FRESH)
 
 
-def few_logits() -> np.ndarray:
-    """What the teacher answers to the first 10,000 training images, in half precision: from a file of the course."""
-    return np.load(LOGITS).astype(np.float32)
+def teacher_row(found: Sequence[dict[str, Any]], label: str = TAUGHT) -> dict[str, Any]:
+    """The row of a student's teacher."""
+    return next(row for row in found if row["kind"] == "teacher" and row["shift"] == TEACHERS[label])
 
 
-class Teachers:
-    """The teachers' logits for all training images; a teacher is trained when it is first asked for.
+class _Measuring:
+    """The tables of a folder while they are filled. A teacher is trained when it is first asked for."""
 
-    Training it adds its row to the table, if there is none.
-    """
-
-    def __init__(self, data: Dataset) -> None:
-        self.data = data
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.data = folder, load_mnist()
         self._logits: dict[int, np.ndarray] = {}
 
+    def append(self, row: dict[str, Any]) -> None:
+        with (self.folder / TABLE).open("a", encoding="utf-8") as table:
+            table.write(json.dumps(row) + "\n")
+
+    def case(self, label: str, images: int) -> None:
+        """All rates on the tuning seeds, then the best on the fresh ones."""
+        self.missing(label, images, RATES, SEEDS)
+        self.missing(label, images, [best_rate(rows(self.folder), label, images)], FRESH)
+
+    def missing(self, label: str, images: int, rates: Sequence[float], seeds: Sequence[int]) -> None:
+        """The runs that are not in the table yet."""
+        for rate in rates:
+            there = errors_of(rows(self.folder), label, images, rate, seeds)
+            for seed, error in zip(seeds, there, strict=True):
+                if np.isnan(error):
+                    self.append(run(label, images, rate, seed, self.data, self.logits(label, images)))
+
     def logits(self, label: str, images: int) -> np.ndarray | None:
-        """For the images of a student; ``None`` if it has no teacher."""
+        """The teacher's, for the images of a student; ``None`` if it has no teacher."""
         if label not in TEACHERS:
             return None
         shift = TEACHERS[label]
         if (shift, images) == (SHIFT, FEW):
-            if not LOGITS.exists():
-                np.save(LOGITS, self._all(shift)[:FEW].astype(np.float16))
-            return few_logits()
-        return self._all(shift)[:images]
+            if not (self.folder / LOGITS).exists():
+                np.save(self.folder / LOGITS, self._all_logits(shift)[:FEW].astype(np.float16))
+            return few_logits(self.folder)
+        return self._all_logits(shift)[:images]
 
-    def _all(self, shift: int) -> np.ndarray:
+    def _all_logits(self, shift: int) -> np.ndarray:
         if shift not in self._logits:
             network, row = train_teacher(shift, self.data)
             self._logits[shift] = teacher_logits(network, self.data.x_train)
-            if not any(r["kind"] == "teacher" and r["shift"] == shift for r in rows()):
-                append(row)
+            if not any(r["kind"] == "teacher" and r["shift"] == shift for r in rows(self.folder)):
+                self.append(row)
         return self._logits[shift]
 
 
-#: Who is compared, on how many images.
-CASES = ((TAUGHT, 55_000), (ALONE, 55_000), (SHIFTED, 55_000), (TAUGHT, FEW), (ALONE, FEW), (BY_PLAIN, 55_000))
-
-
-def measure() -> None:
-    """Everything that is not in the table yet: all rates on the tuning seeds, then the best on the fresh ones."""
-    data = load_mnist()
-    teachers = Teachers(data)
-
-    def missing(label: str, images: int, rates: Sequence[float], seeds: Sequence[int]) -> None:
-        for rate in rates:
-            for seed, error in zip(seeds, errors_of(rows(), label, images, rate, seeds), strict=True):
-                if np.isnan(error):
-                    append(run(label, images, rate, seed, data, teachers.logits(label, images)))
-
+def measure(folder: Path = FOLDER) -> None:
+    """Run everything that is not in the folder's table yet."""
+    measuring = _Measuring(folder)
     with threadpool_limits(1, user_api="blas"):
         for label, images in CASES:
-            missing(label, images, RATES, SEEDS)
-            missing(label, images, [best_rate(rows(), label, images)], FRESH)
+            measuring.case(label, images)
 
 
 if __name__ == "__main__":
