@@ -12,7 +12,7 @@ import numpy as np
 
 from nnopt_utils._validation import as_array, check_array, check_integer, check_positive, describe
 from nnopt_utils.compression.network import decoded
-from nnopt_utils.losses import get_loss
+from nnopt_utils.losses import Loss, get_loss
 from nnopt_utils.networks import MLP
 
 LOWEST, HIGHEST = -128, 127  # of int8
@@ -134,7 +134,8 @@ def multiply_fixed_point(a: np.ndarray, m: np.ndarray, e: np.ndarray) -> np.ndar
 
     Warning:
         The paper, gemmlowp and earlier TFLite kernels round twice: after the product's high half and after the shift.
-        XNNPACK, LiteRT's default on processors, multiplies in float32. Each differs from this by 1 now and then.
+        XNNPACK, LiteRT's default on processors, multiplies in float32 and rounds a half to even. Each differs from this
+        by 1 now and then.
     """
     shift = 31 - e.astype(np.int64)
     half = np.left_shift(np.int64(1), shift - 1)
@@ -273,7 +274,12 @@ class IntegerMLP:
                 IntegerLayer(W.astype(np.int8), offset.astype(np.int32), m, e, after.zero_point, clamped)
             )
         self.input_scale, self.output_scale = scales[0], scales[-1]
-        self.loss_function = get_loss(loss)
+        self._loss = get_loss(loss).name
+
+    @property
+    def loss_function(self) -> Loss:
+        """What the outputs mean."""
+        return get_loss(self._loss)
 
     @classmethod
     def from_network(cls, network: MLP, x_calibration: np.ndarray, per_channel: bool = True) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from statistics import median
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -70,6 +71,10 @@ class DeployedModel(ABC):
 
         Raises:
             TypeError, ValueError: ``repeats`` is no integer >= 1.
+
+        Example:
+            >>> NumPyModel("ours", 24, MLP([2, 2])).milliseconds(np.eye(2, dtype=np.float32), repeats=3) > 0
+            True
         """
         check_integer("repeats", repeats, low=1)
         self.forward(x)
@@ -82,6 +87,83 @@ class DeployedModel(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name}, {self.n_bytes:,} bytes)"
+
+
+class Answering(Protocol):
+    """What computes outputs in NumPy: an ``MLP``, or ``compression.IntegerMLP``."""
+
+    @property
+    def loss_function(self) -> Loss:
+        """What the outputs mean."""
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Return the outputs."""
+
+
+class NumPyModel(DeployedModel):
+    """A network of this library among those of other tools.
+
+    Args:
+        name: for the table.
+        n_bytes: the size of its file.
+        network: an ``MLP``, or what answers like one.
+
+    Example:
+        >>> network = MLP([2, 2], initializer="zeros")
+        >>> NumPyModel("float32, NumPy", 4 * network.n_parameters, network).accuracy(np.eye(2), np.array([0, 1]))
+        0.5
+    """
+
+    def __init__(self, name: str, n_bytes: int, network: Answering) -> None:
+        super().__init__(name, n_bytes, network.loss_function)
+        self.network = network
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Return the outputs (logits), (n, n_out)."""
+        return self.network.forward(x)
+
+
+class DeployedRow(NamedTuple):
+    """What a deployed model costs, and how well it answers.
+
+    Attributes:
+        name: which tool, and how.
+        n_bytes: the size of its file.
+        accuracy: the share of right answers.
+        ms_one: milliseconds for one sample.
+        ms_many: milliseconds for 1,000 samples, or for all if there are fewer.
+
+    Example:
+        >>> DeployedRow("float32, NumPy", 24, 0.5, 0.01, 0.02).n_bytes
+        24
+    """
+
+    name: str
+    n_bytes: int
+    accuracy: float
+    ms_one: float
+    ms_many: float
+
+
+def deployed_row(model: DeployedModel, x: np.ndarray, y: np.ndarray, repeats: int = 20) -> DeployedRow:
+    """Measure a model: a row of the table that compares the tools.
+
+    Args:
+        model: from :func:`litert_model` or :func:`keras_quantized`, or a :class:`NumPyModel`.
+        x: test inputs, (n, n_in).
+        y: their targets.
+        repeats: how many calls are timed, of each size.
+
+    Returns:
+        Bytes, accuracy on all of x and y, and the median times of one sample and of the first 1,000.
+
+    Example:
+        >>> row = deployed_row(NumPyModel("zeros", 24, MLP([2, 2], initializer="zeros")), np.eye(2), np.array([0, 1]))
+        >>> row.name, row.n_bytes, row.accuracy
+        ('zeros', 24, 0.5)
+    """
+    one, many = (model.milliseconds(x[:n], repeats) for n in (1, 1000))
+    return DeployedRow(model.name, model.n_bytes, model.accuracy(x, y), one, many)
 
 
 def check_network(network: MLP) -> MLP:

@@ -30,6 +30,11 @@ class QuantizedModel(DeployedModel):
     Attributes:
         mode: ``"float32"``, ``"int8"``, ``"int4"`` or ``"gptq"``.
         model: the ``keras.Sequential``, not compiled.
+
+    Example:
+        >>> model = keras_quantized(MLP([2, 2], initializer="zeros"), "int8")
+        >>> model.mode, model.forward(np.eye(2)).tolist()
+        ('int8', [[0.0, 0.0], [0.0, 0.0]])
     """
 
     def __init__(self, model: Any, mode: str, name: str, loss_function: Loss) -> None:

@@ -35,6 +35,7 @@ from tools.formulas.subjects.newton import NEWTON
 from tools.formulas.subjects.products import PRODUCTS
 from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
+from tools.formulas.subjects.shrinking_integer import SHRINKING_INTEGER
 
 MODULES = [activations, losses, gradients, initializers, schedules, problems, problems.regression]
 MODULES += [line_search, backpropagation, networks, r_operator]
@@ -49,11 +50,22 @@ def owners() -> list:
             if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(module.__name__):
                 found[value] = None
     fits = [second_order.gauss_newton, second_order.levenberg_marquardt]
-    return [*found, muon.newton_schulz, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT, *fits, *OF_PARALLEL]
+    return [
+        *found,
+        muon.newton_schulz,
+        *NEWTON,
+        *PRODUCTS,
+        *QUASI_NEWTON,
+        *NATURAL_GRADIENT,
+        *fits,
+        *OF_PARALLEL,
+        *SHRINKING,
+    ]
 
 
 OF_PARALLEL = [*COMPRESSION, *DELAYS, parallel.delayed_descent, parallel.expected_asynchronous_path]
 OF_PARALLEL += [parallel.SparseLogisticRegression, parallel.data_parallel, parallel.local_sgd_fixed_point]
+SHRINKING = [*SHRINKING_INTEGER]
 OWNERS = owners()
 CLAIMS = {claim.where: claim for owner in OWNERS if (claim := docstring_claim(owner))}
 every_claim = pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
