@@ -12,6 +12,7 @@ the methods below return networks of such forms, or smaller ones, and take any `
 ``lottery``               the mask of a trained network with the weights of its beginning, and controls
 ``magnitude``             pruning by magnitude
 ``masked``                tensors with zeros that stay zero
+``integer``               inference with int8 weights and activations, in integers alone
 ``network``               ``CompressedMLP``: ``fit`` trains its free numbers
 ``sharing``               weights that share a few values
 ``distillation``          a small network learns from the outputs of a large one
@@ -21,6 +22,13 @@ the methods below return networks of such forms, or smaller ones, and take any `
 from nnopt_utils.compression.distillation import distill, distillation_loss, teacher_logits
 from nnopt_utils.compression.forms import Dense, Form, Stored
 from nnopt_utils.compression.frozen import Frozen
+from nnopt_utils.compression.integer import (
+    ActivationScale,
+    IntegerLayer,
+    IntegerMLP,
+    fixed_point,
+    multiply_fixed_point,
+)
 from nnopt_utils.compression.k_means import Clusters, k_means
 from nnopt_utils.compression.lora import LowRankUpdate, add_low_rank_updates
 from nnopt_utils.compression.lottery import rewind, shuffle_masks
@@ -31,12 +39,15 @@ from nnopt_utils.compression.network import CompressedMLP
 from nnopt_utils.compression.sharing import Shared, share_weights
 
 __all__ = [
+    "ActivationScale",
     "Clusters",
     "CompressedMLP",
     "Dense",
     "Factors",
     "Form",
     "Frozen",
+    "IntegerLayer",
+    "IntegerMLP",
     "LowRankUpdate",
     "Masked",
     "Shared",
@@ -44,8 +55,10 @@ __all__ = [
     "add_low_rank_updates",
     "distill",
     "distillation_loss",
+    "fixed_point",
     "k_means",
     "low_rank",
+    "multiply_fixed_point",
     "prune",
     "rank_for_energy",
     "rewind",
