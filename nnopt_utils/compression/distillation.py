@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nnopt_utils._validation import check_array, check_finite, check_number, check_positive, checked, core, describe
+from nnopt_utils._validation import (
+    called_as,
+    check_array,
+    check_finite,
+    check_number,
+    check_positive,
+    checked,
+    core,
+    describe,
+)
 from nnopt_utils.activations import softmax
 from nnopt_utils.history import History
 from nnopt_utils.losses import ClassLoss, ValueAndGradient, _check_classification, softmax_cross_entropy
@@ -180,6 +189,16 @@ def _logits_for(student: MLP, teacher: Any, x: np.ndarray) -> np.ndarray:
 # -- training --------------------------------------------------------------------------------------------------------
 
 
+@called_as(
+    "distill(student, teacher, optimizer, (x, y), temperature=4.0, weight=0.9)",
+    T="temperature",
+    alpha="weight, which is the teacher's share, 1 − alpha in Keras's example",
+    student_loss_weight="weight, which is the teacher's share, 1 − student_loss_weight",
+    teacher_logits="teacher, which may be an array of logits",
+    lr="SGD(learning_rate=…), which is the optimizer's",
+    learning_rate="SGD(learning_rate=…), which is the optimizer's",
+    verbose="progress",
+)
 def distill(
     student: MLP,
     teacher: Teacher,

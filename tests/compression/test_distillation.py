@@ -16,6 +16,7 @@ from nnopt_utils._commands import has_tensorflow
 from nnopt_utils._validation import core
 from nnopt_utils.activations import softmax
 from nnopt_utils.compression import CompressedMLP, Masked, distill, distillation_loss, teacher_logits
+from nnopt_utils.datasets import Dataset, two_moons
 from nnopt_utils.gradients import check_gradient
 from nnopt_utils.losses import softmax_cross_entropy
 from nnopt_utils.networks import MLP
@@ -246,6 +247,12 @@ class TestTraining:
         judged = net.evaluate(*data)
         assert (history.val_loss[-1], history.val_accuracy[-1]) == pytest.approx((judged.loss, judged.accuracy))
 
+    def test_a_dataset_is_judged_on_its_validation_set(self):
+        x, y = two_moons(60, seed=0)
+        data, net = Dataset(x[:40], y[:40], x[40:50], y[40:50], x[50:], y[50:]), MLP([2, 8, 2], seed=0)
+        history = distill(net, MLP([2, 20, 2], seed=1), SGD(0.1), data, epochs=2, batch_size=10, progress=False)
+        assert history.val_loss[-1] == pytest.approx(net.evaluate(data.x_val, data.y_val).loss)
+
     def test_rows_of_probabilities_as_labels(self, data):
         one_hot = np.eye(K)[data[1]]
         nets = [student(), student()]
@@ -330,6 +337,10 @@ class TestRefused:
             with pytest.raises(kind, match=message):
                 run(*arguments)
             assert np.array_equal(net.parameters, before) and net.loss_function is own
+
+    def test_names_of_other_libraries(self, data):
+        with pytest.raises(TypeError, match=r"alpha: got 0\.1.*did you mean weight, which is the teacher's share"):
+            distill(student(), teacher(), SGD(0.1), data, alpha=0.1)
 
     def test_a_teacher_with_infinite_logits(self, data):
         broken = teacher()

@@ -49,7 +49,15 @@ SHIFT = 1
 TEACHERS = {TAUGHT: SHIFT, BY_PLAIN: 0}
 
 #: Who is compared, on how many images.
-CASES = ((TAUGHT, 55_000), (ALONE, 55_000), (SHIFTED, 55_000), (TAUGHT, FEW), (ALONE, FEW), (BY_PLAIN, 55_000))
+CASES = (
+    (TAUGHT, 55_000),
+    (ALONE, 55_000),
+    (SHIFTED, 55_000),
+    (TAUGHT, FEW),
+    (ALONE, FEW),
+    (SHIFTED, FEW),
+    (BY_PLAIN, 55_000),
+)
 
 
 def shifted(x: np.ndarray, pixels: int, generator: np.random.Generator) -> np.ndarray:
