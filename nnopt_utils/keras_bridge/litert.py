@@ -114,8 +114,8 @@ class LiteRTModel(DeployedModel):
             ValueError: another kind of model, dtype or shape.
 
         Example:
-            >>> x = np.eye(4, dtype=np.float32)
-            >>> model = litert_model(MLP([4, 2], initializer="ones"), "int8", x)
+            >>> network = MLP([4, 2], initializer=lambda n, m, generator: np.ones((n, m)))
+            >>> model = litert_model(network, "int8", np.eye(4))
             >>> model.forward_integer(np.full((1, 4), -128, np.int8)).tolist()        # −128 is the code of 0
             [[-128, -128]]
         """
@@ -189,7 +189,7 @@ def litert_model(
 
     ============  =====================================================================================================
     ``float32``   as it is
-    ``dynamic``   int8 weights; inputs of a layer become int8 in each call. A matrix of fewer than 1,024 weights stays float32
+    ``dynamic``   int8 weights; inputs become int8 in each call. A matrix of fewer than 1,024 weights stays float32
     ``int8``      int8 weights and activations, whose ranges ``calibration`` gives; inputs and outputs are int8, too
     ============  =====================================================================================================
 
@@ -214,8 +214,8 @@ def litert_model(
     Source: ai.google.dev/edge/litert, "Post-training quantization".
 
     Warning:
-        Default and reference kernels round differently: of LeNet-300-100's 100,000 output codes for MNIST's test set two
-        differ, by 1. ``compression.IntegerMLP`` computes the reference kernels' integers (of LiteRT 2.3 on x86-64).
+        Default and reference kernels round differently: of LeNet-300-100's 100,000 output codes for MNIST's test set
+        two differ, by 1. ``compression.IntegerMLP`` computes the reference kernels' integers (of LiteRT 2.3, x86-64).
     """
     check_choice("kind", kind, KINDS)
     plain = check_network(network)
