@@ -54,7 +54,7 @@ def k_means(
     A centroid that is nearest to no value moves to the value that is farthest from its own centroid (the first of
     them in order of size, if several are), which does not raise E either. Every centroid that is returned has values:
     there are as many as asked for, or as many as there are different values, if these are fewer; then E = 0. They may
-    be fewer if the iterations end too early.
+    be fewer if the iterations end too early, or if values differ by little more than float64's rounding.
 
     Args:
         values: of any shape.
@@ -76,7 +76,7 @@ def k_means(
         ([0.1, 1.0], [0, 0, 0, 1, 1, 1])
 
     Warning:
-        scikit-learn's ``KMeans`` starts from k-means++, ten times if told so, and keeps the best.
+        scikit-learn's ``KMeans`` starts from k-means++ by default; SciPy's ``kmeans2`` leaves an empty cluster empty.
 
     Source: S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 28, 1982; the
     three starts: S. Han, H. Mao, W. J. Dally, "Deep compression", ICLR 2016, section 3.2.

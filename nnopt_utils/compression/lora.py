@@ -29,8 +29,8 @@ class LowRankUpdate(Form):
     gradient by A is zero at first: a step of a rule that follows the gradient alone moves only B.
 
     Rows are samples here, x W. The paper has columns, W₀ x + B A x: its A and B are ours, transposed, and in the same
-    roles: its A, ours too, is what the input meets first, and is drawn; its B, ours too, starts at zero. The paper
-    leaves the variance open.
+    roles: its A, ours too, is what the input meets first, and is drawn; its B, ours too, starts at zero. The variance
+    is a choice of this library: x A is then about as large as x.
 
     Args:
         base: W₀, (fan-in, fan-out). It is copied.

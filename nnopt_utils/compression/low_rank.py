@@ -105,17 +105,18 @@ def low_rank(
 
     The weight matrix of the first is U and of the second V, from :func:`truncated_svd`; nothing but an activation
     ``"linear"`` is between them. The first has a bias too, as any layer of an ``MLP``; it starts at zero, and counts.
-    Of a network with N parameters, a layer of n inputs and m outputs leaves N′ with
+    If one layer of n inputs and m outputs becomes two, N parameters become N′:
 
     .. math:: N - N' = n m - r (n + m + 1)
 
-    fewer, and shrinks if this is above zero.
+    The network shrinks if this is above zero.
 
-    Give ``rank`` or ``energy``. A layer that would not shrink stays as it is with one value for all layers; where the
-    layers are named, or each has its rank, it is an error to ask for a rank that does not make it smaller. The layers
-    of the result are more than those of ``network``, and are numbered anew. It is an ``MLP`` as any other: ``fit``
-    fine-tunes it, and every method takes it. Masks and codebooks are decoded first, and gone. With an L2 penalty,
-    ``l2`` now acts on the factors.
+    Give ``rank`` or ``energy``. One rank for all layers leaves those as they are that it would not make smaller; so
+    does an energy. But a rank for named layers, or a list of ranks, has to make each of its layers smaller.
+
+    The result has more layers than ``network``, numbered anew. It is an ``MLP`` as any other: ``fit`` fine-tunes it,
+    and every method takes it. Masks and codebooks are decoded first, and gone. A penalty ``l2`` then acts on the
+    factors.
 
     Args:
         network: an ``MLP``, compressed or not. It is not changed.
@@ -141,20 +142,18 @@ def low_rank(
     plain = decoded(check_network(network))
     chosen = chosen_layers(plain, layers)
     ranks = _ranks(plain, rank, energy, chosen, must=layers is not None)
-    sizes, activations = plain.layer_sizes[:1], list[str]()
-    tensors: list[tuple[np.ndarray, np.ndarray]] = []
-    names = [activation.name for activation in plain.activation_functions]
-    for layer, (W, b) in enumerate(zip(plain.weights, plain.biases, strict=True)):
+    names = [*(activation.name for activation in plain.activation_functions), "linear"]  # of the outputs: not used
+    parts: list[tuple[np.ndarray, np.ndarray, str]] = []
+    for layer, (W, b, name) in enumerate(zip(plain.weights, plain.biases, names, strict=True)):
         if layer in ranks:
             U, V = truncated_svd(W, ranks[layer])
-            tensors += [(U, np.zeros(ranks[layer])), (V, b)]
-            sizes, activations = [*sizes, ranks[layer]], [*activations, "linear"]
+            parts += [(U, np.zeros(ranks[layer], plain.dtype), "linear"), (V, b, name)]
         else:
-            tensors.append((W, b))
-        sizes, activations = [*sizes, plain.layer_sizes[layer + 1]], [*activations, *names[layer : layer + 1]]
-    smaller = MLP(sizes, activations, plain.loss_function.name, "zeros", plain.l2, dtype=plain.dtype.name)
-    smaller.loss_function = network.loss_function
-    smaller.weights, smaller.biases = ([np.asarray(t) for t in each] for each in zip(*tensors, strict=True))
+            parts.append((W, b, name))
+    weights, biases, activations = (list(each) for each in zip(*parts, strict=True))
+    sizes = [plain.layer_sizes[0], *map(len, biases)]
+    smaller = MLP(sizes, activations[:-1], network.loss_function.name, "zeros", plain.l2, dtype=plain.dtype.name)
+    smaller.weights, smaller.biases = weights, biases
     return smaller
 
 
@@ -186,9 +185,6 @@ def _largest(plain: MLP, layer: int) -> int:
 
 def _expected(plain: MLP, layer: int) -> str:
     n, m = list(pairwise(plain.layer_sizes))[layer]
-    largest = _largest(plain, layer)
-    return (
-        f"at most {largest}, or its {n} × {m} weights would not get fewer"
-        if largest
-        else f"another layer: this one of {n} × {m} has no rank with which it gets smaller"
-    )
+    if largest := _largest(plain, layer):
+        return f"at most {largest}, or its {n} × {m} weights would not get fewer"
+    return f"another layer: this one of {n} × {m} has no rank with which it gets smaller"

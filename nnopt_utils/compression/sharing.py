@@ -103,9 +103,9 @@ class Shared(Form):
         return np.bincount(self.codes.reshape(-1), entries, self.n_free)
 
     def stored(self, free: np.ndarray) -> Stored:
-        """The mask, the codes, and the codebook in float32."""
+        """The mask, the codes, and the codebook."""
         codes = self.codes.ravel().astype(np.uint8 if self.n_free <= 256 else np.uint16)
-        return Stored("codebook", self.shape, self._kept, codes, self.bits, {"codebook": free.astype(np.float32)})
+        return Stored("codebook", self.shape, self._kept, codes, self.bits, {"codebook": np.array(free)})
 
     def __repr__(self) -> str:
         return f"Shared({self.codes.size:,} entries, {self.n_free:,} values, shape {self.shape})"
@@ -141,8 +141,8 @@ def share_weights(
         >>> shared.n_parameters      # 48 centroids, 40 biases
         88
 
-    Source: S. Han, H. Mao, W. J. Dally, "Deep compression", ICLR 2016, section 3, where 32 values served the fully
-    connected layers, and linear starts did better than the others, because they keep the large weights.
+    Source: S. Han, H. Mao, W. J. Dally, "Deep compression", ICLR 2016, section 3; there linear
+    starts did better than the others, which leave few centroids for the few large weights.
     """
     check_network(network)
     chosen = chosen_layers(network, layers)

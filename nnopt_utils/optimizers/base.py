@@ -299,7 +299,8 @@ class Optimizer(State, Declared, ABC):
         """Return θ and its state in parts, which are views: cut once, as long as the arrays stay the same."""
         cut = self._cut
         if cut is None or cut.block_size != self.block_size or any(map(is_not, cut.slots, self.state.values())):
-            parts = [(place, place.of(theta), self._slots_of(place)) for place in self.places(theta.shape)]
+            places = [place for place in self.places(theta.shape) if place.size]  # of a frozen tensor nothing moves
+            parts = [(place, place.of(theta), self._slots_of(place)) for place in places]
             cut = self._cut = Cut(theta, self.layout, self.block_size, [*self.state.values()], parts)
         return cut.parts
 

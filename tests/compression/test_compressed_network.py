@@ -63,7 +63,7 @@ class TestWhatItComputes:
         small.parameters += 0.1 * np.random.default_rng(3).normal(size=small.n_parameters)
         loss = lambda free: small.loss(*data, parameters=free)  # noqa: E731
         gradient = lambda free: small.loss_and_gradient(*data, parameters=free)[1]  # noqa: E731
-        assert check_gradient(loss, gradient, small.parameters)
+        assert check_gradient(loss, gradient, small.parameters).passed
 
     def test_everything_agrees_with_the_decoded_network(self, data):
         small = compressed(network(l2=0.2))

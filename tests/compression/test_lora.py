@@ -59,6 +59,14 @@ class TestFrozen:
         assert frozen.loss(*data) < before
         np.testing.assert_array_equal(frozen.weights[0], plain.weights[0])
 
+    def test_a_network_of_which_nothing_is_free(self, data):
+        plain = MLP([7, 3])
+        frozen = CompressedMLP(plain, {"weights[0]": Frozen(plain.weights[0]), "biases[0]": Frozen(plain.biases[0])})
+        assert frozen.n_parameters == 0 and frozen.evaluate(*data) == plain.evaluate(*data)
+        assert frozen.loss_and_gradient(*data)[1].size == 0
+        with pytest.raises(ValueError, match=r"theta: got an empty array; expected .*at least one parameter"):
+            fit(frozen, Adam(), data, epochs=1, progress=False)
+
     def test_in_another_form(self):
         plain = network()
         kept = np.random.default_rng(0).random((7, 8)) < 0.5
@@ -117,7 +125,7 @@ class TestForm:
         adapted.parameters += 0.3 * np.random.default_rng(1).normal(size=adapted.n_parameters)
         loss = lambda free: adapted.loss(*data, parameters=free)  # noqa: E731
         gradient = lambda free: adapted.loss_and_gradient(*data, parameters=free)[1]  # noqa: E731
-        assert check_gradient(loss, gradient, adapted.parameters)
+        assert check_gradient(loss, gradient, adapted.parameters).passed
 
     def test_encodes_the_nearest_update(self):
         generator = np.random.default_rng(2)

@@ -1,1 +1,1 @@
-"""What chapter 11 draws, measures and asks."""
+"""Chapter 11: model compression."""

@@ -1,0 +1,338 @@
+"""The file of a compressed network: every byte of it, written and read. `docs/file_format.md` has the layout."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import tempfile
+import zlib
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnopt_utils._validation import describe
+from nnopt_utils.compression._chosen import check_network
+from nnopt_utils.compression.forms import Dense, Form, Stored
+from nnopt_utils.compression.grids import Grid
+from nnopt_utils.compression.masked import Masked
+from nnopt_utils.compression.network import CompressedMLP
+from nnopt_utils.compression.packing import (
+    MOST_SYMBOLS,
+    FormatError,
+    Reader,
+    huffman_bytes,
+    number_bytes,
+    pack,
+    read_huffman,
+    unpack,
+)
+from nnopt_utils.compression.positions import ENTRIES_A_BYTE, position_bytes, read_positions
+from nnopt_utils.compression.quantized import Quantized
+from nnopt_utils.compression.sharing import Shared
+from nnopt_utils.networks import MLP
+
+MAGIC, VERSION = b"NNOPT", 1
+# Names by their numbers in the file: only ever added to, at the end.
+ACTIVATIONS = ("linear", "relu", "leaky_relu", "elu", "gelu", "sigmoid", "tanh", "softplus")
+LOSSES = ("cross_entropy", "binary_cross_entropy", "mse", "half_mse", "mae", "huber")
+DTYPES = ("float32", "float64")
+KINDS = ("float", "codebook", "grid")
+RAW, PACKED, HUFFMAN = 0, 1, 2
+
+
+def save_compressed(network: MLP, path: str | os.PathLike[str]) -> int:
+    """Write a network into a file, in few bytes, and return how many.
+
+    What is written of a tensor says its form: floats, codes and a codebook, codes and scales; and, with a mask, where
+    the stored entries lie. Positions and codes are in Huffman's code where that is smaller. Numbers behind a grid, and
+    how an optimizer stood, are not kept. The layout is that of ``docs/file_format.md``.
+
+    The file is written beside its place and then put there, so an interrupted writing leaves an old file as it was.
+
+    Args:
+        network: an ``MLP``, compressed or not.
+        path: where to.
+
+    Returns:
+        The number of bytes.
+
+    Raises:
+        TypeError, ValueError: no MLP, or one with an activation or loss that is not the library's own.
+        OSError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from nnopt_utils.compression import prune, share_weights
+        >>> network = share_weights(prune(MLP([784, 30, 10], seed=0), 0.9), clusters=16)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = save_compressed(network, folder + "/small.nnopt")
+        ...     again = load_compressed(folder + "/small.nnopt")
+        >>> 4 * network.n_weights, written < 3000
+        (95440, True)
+        >>> bool((again.weights[0] == network.weights[0]).all())
+        True
+
+    Warning:
+        A checksum finds accidents. It is no signature: whoever can write the file can write the checksum.
+    """
+    data, place = to_bytes(network), Path(path)
+    handle, beside = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, place)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
+    return len(data)
+
+
+def load_compressed(path: str | os.PathLike[str]) -> MLP:
+    """Read a network that :func:`save_compressed` wrote.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        A ``CompressedMLP`` of the same forms, whose weights have the same bits; an ``MLP`` if all tensors were dense.
+
+    Raises:
+        FormatError: the file is damaged, cut off, of another version, or no such file. What it announces is compared
+            with its length before memory is taken.
+        OSError: it cannot be read.
+
+    Example:
+        See :func:`save_compressed`.
+    """
+    with open(path, "rb") as file:
+        data = file.read()
+    return _read(data, os.fspath(path))
+
+
+def to_bytes(network: MLP) -> bytes:
+    """Return what :func:`save_compressed` would write.
+
+    Args:
+        network: an ``MLP``, compressed or not.
+
+    Raises:
+        TypeError, ValueError: as :func:`save_compressed`.
+
+    Example:
+        >>> len(to_bytes(MLP([784, 64, 64, 10])))      # 220,200 for the numbers, 34 for the rest
+        220234
+    """
+    return b"".join(part for _, _, part in file_parts(network))
+
+
+def from_bytes(data: bytes) -> MLP:
+    """Return the network that :func:`to_bytes` was given.
+
+    Args:
+        data: bytes.
+
+    Raises:
+        TypeError, FormatError: no bytes; no network.
+
+    Example:
+        >>> from_bytes(to_bytes(MLP([2, 3, 1], loss="mse"))).layer_sizes
+        [2, 3, 1]
+    """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"data: got {describe(data)}; expected bytes")
+    return _read(bytes(data), "bytes")
+
+
+# -- writing ---------------------------------------------------------------------------------------------------------
+
+
+def file_parts(network: MLP) -> list[tuple[str, str, bytes]]:
+    """Return the file in pieces: the tensor's name (or ``""``), the part, and its bytes.
+
+    Args:
+        network: an ``MLP``, compressed or not.
+
+    Raises:
+        TypeError, ValueError: as :func:`save_compressed`.
+
+    Example:
+        >>> [(name, part, len(piece)) for name, part, piece in file_parts(MLP([2, 1], loss="mse"))][:3]
+        [('', 'header', 23), ('weights[0]', 'header', 1), ('weights[0]', 'values', 8)]
+    """
+    compressed = CompressedMLP(check_network(network))
+    body = [("", "header", _architecture(compressed))]
+    for name, form in compressed.forms.items():
+        stored = form.stored(compressed.free(name))
+        body += [(name, part, piece) for part, piece in _tensor(stored, compressed.dtype) if piece]
+    checksum = zlib.crc32(b"".join(piece for _, _, piece in body))
+    start = MAGIC + bytes([VERSION]) + struct.pack("<I", checksum)
+    return [("", "header", start + body[0][2]), *body[1:]]
+
+
+def _architecture(network: MLP) -> bytes:
+    sizes = b"".join(map(number_bytes, [len(network.layer_sizes), *network.layer_sizes]))
+    names = [activation.name for activation in network.activation_functions]
+    numbers = [_index("activation", name, ACTIVATIONS) for name in names]
+    numbers += [_index("loss", network.loss_function.name, LOSSES), DTYPES.index(network.dtype.name)]
+    return sizes + bytes(numbers) + struct.pack("<d", network.l2)
+
+
+def _index(what: str, name: str, names: tuple[str, ...]) -> int:
+    if name not in names:
+        raise ValueError(f"network: got the {what} {name!r}; expected one that the file format knows: {names}")
+    return names.index(name)
+
+
+def _tensor(stored: Stored, dtype: np.dtype) -> list[tuple[str, bytes]]:
+    """The parts of a tensor's record."""
+    way, positions = position_bytes(stored.kept)
+    if stored.kind == "float":
+        coding, values = RAW, stored.values.astype(dtype.newbyteorder("<")).tobytes()
+    else:
+        ways = {PACKED: pack(stored.values, stored.bits)}
+        if stored.values.size and stored.values.max() < MOST_SYMBOLS:
+            ways[HUFFMAN] = huffman_bytes(stored.values)
+        coding, values = min(ways.items(), key=lambda item: len(item[1]))
+    head = bytes([KINDS.index(stored.kind) | way << 2 | coding << 4])
+    return [("header", head), ("positions", positions), ("tables", _tables(stored, dtype)), ("values", values)]
+
+
+def _tables(stored: Stored, dtype: np.dtype) -> bytes:
+    if stored.kind == "codebook":
+        codebook = stored.tables["codebook"]
+        return number_bytes(len(codebook)) + codebook.astype(dtype.newbyteorder("<")).tobytes()
+    if stored.kind == "grid":
+        scale, zero = np.ravel(stored.tables["scale"]), np.ravel(stored.tables["zero_point"])
+        zero = zero[:1] if (zero == zero[0]).all() else zero
+        n_scales = len(scale) if stored.tables["scale"].ndim else 0
+        counts = [int(stored.tables["levels"]), n_scales, len(zero)]
+        numbers = np.concatenate([scale, zero]).astype("<f4").tobytes()
+        return b"".join(map(number_bytes, counts)) + numbers
+    return b""
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _read(data: bytes, name: str) -> MLP:
+    try:
+        return _network(data)
+    except FormatError as error:
+        raise FormatError(f"{name}: {error}") from None
+
+
+def _network(data: bytes) -> MLP:
+    reader = Reader(data)
+    if data[: len(MAGIC)] != MAGIC:
+        raise FormatError(f"got {data[: len(MAGIC)]!r}; expected a file that begins with {MAGIC!r}")
+    reader.take(len(MAGIC))
+    if (version := reader.byte()) != VERSION:
+        raise FormatError(f"got version {version}; expected {VERSION}: a newer nnopt may read it")
+    if struct.unpack("<I", reader.take(4))[0] != zlib.crc32(data[reader.place :]):
+        raise FormatError("the checksum is another than that of the bytes: the file is damaged or cut off")
+    network = _empty(reader)
+    forms: dict[str, Form] = {}
+    free: dict[str, np.ndarray] = {}
+    for place in network.layout:
+        forms[place.name], free[place.name] = _form(_stored(reader, place.shape, network.dtype), network.dtype)
+    if reader.rest:
+        raise FormatError(f"got {reader.rest:,} bytes after the last tensor")
+    compressed = CompressedMLP(network, {name: form for name, form in forms.items() if type(form) is not Dense})
+    for name, numbers in free.items():
+        compressed.free(name)[...] = numbers
+    return compressed if any(type(form) is not Dense for form in forms.values()) else compressed.decoded()
+
+
+def _empty(reader: Reader) -> MLP:
+    """The network that the header describes, all zeros; not larger than the bytes that follow can fill."""
+    n_sizes = reader.number()
+    if not 2 <= n_sizes <= reader.rest:
+        raise FormatError(f"got {n_sizes:,} layer sizes; expected at least 2, and the bytes for them")
+    sizes = [reader.number() for _ in range(n_sizes)]
+    activations = [_name(reader.byte(), ACTIVATIONS, "activation") for _ in range(n_sizes - 2)]
+    loss, dtype = _name(reader.byte(), LOSSES, "loss"), _name(reader.byte(), DTYPES, "number type")
+    (l2,) = struct.unpack("<d", reader.take(8))
+    n_parameters = sum(n * m + m for n, m in pairwise(sizes))
+    if n_parameters > ENTRIES_A_BYTE * reader.rest:
+        raise FormatError(f"got {n_parameters:,} parameters in {reader.rest:,} bytes; expected fewer, or more bytes")
+    try:
+        same = activations[0] if len(set(activations)) == 1 else activations
+        return MLP(sizes, same, loss, "zeros", l2, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise FormatError(str(error)) from None
+
+
+def _name(number: int, names: tuple[str, ...], what: str) -> str:
+    if number >= len(names):
+        raise FormatError(f"got {number} as the number of the {what}; expected 0 to {len(names) - 1}")
+    return names[number]
+
+
+def _stored(reader: Reader, shape: tuple[int, ...], dtype: np.dtype) -> Stored:
+    head = reader.byte()
+    kind, way, coding = _name(head & 3, KINDS, "kind"), head >> 2 & 3, head >> 4
+    kept = read_positions(reader, way, shape)
+    n = int(np.prod(shape)) if kept is None else int(kept.sum())
+    if n == 0:
+        raise FormatError("got a tensor of which nothing is stored; expected at least one entry")
+    floats = dtype.newbyteorder("<").str
+    tables: dict[str, Any] = {}
+    if kind == "float":
+        if coding != RAW:
+            raise FormatError(f"got {coding} as the coding of floats; expected {RAW}")
+        return Stored(kind, shape, kept, _finite(reader.array(floats, n)), 8 * dtype.itemsize, tables)
+    if kind == "codebook":
+        levels = reader.number()
+        tables["codebook"] = _finite(reader.array(floats, levels))
+    else:
+        levels, n_scales, n_zeros = reader.number(), reader.number(), reader.number()
+        if n_scales not in (0, shape[-1]) or n_zeros not in (1, max(n_scales, 1)):
+            raise FormatError(f"got {n_scales:,} scales and {n_zeros:,} zero points for {shape[-1]:,} units")
+        scale, zero = _finite(reader.array("<f4", max(n_scales, 1))), _finite(reader.array("<f4", n_zeros))
+        units = (n_scales,) if n_scales else ()
+        tables = {"scale": scale.reshape(units), "zero_point": np.broadcast_to(zero, scale.shape).reshape(units)}
+    if not 1 <= levels <= 65536:
+        raise FormatError(f"got {levels:,} different values; expected 1 to 65,536")
+    bits = max(1, (levels - 1).bit_length())
+    codes = _codes(reader, coding, bits, n)
+    if codes.max() >= levels:
+        raise FormatError(f"got the code {codes.max()}; expected codes below {levels}")
+    tables["levels"] = levels
+    return Stored(kind, shape, kept, codes, bits, tables)
+
+
+def _codes(reader: Reader, coding: int, bits: int, n: int) -> np.ndarray:
+    if coding == PACKED:
+        return unpack(reader.take(-(-n * bits // 8)), bits, n)
+    if coding == HUFFMAN:
+        return read_huffman(reader, n)
+    raise FormatError(f"got {coding} as the coding of codes; expected {PACKED} or {HUFFMAN}")
+
+
+def _finite(numbers: np.ndarray) -> np.ndarray:
+    if not np.isfinite(numbers).all():
+        raise FormatError("got a number that is not finite")
+    return numbers
+
+
+def _form(stored: Stored, dtype: np.dtype) -> tuple[Form, np.ndarray]:
+    """The form that stored a tensor, and its free numbers."""
+    kept, shape = stored.kept, stored.shape
+    if stored.kind == "float":
+        return (Dense(shape), stored.values.reshape(shape)) if kept is None else (Masked(kept), stored.values)
+    codes = stored.values.reshape(shape) if kept is None else stored.values
+    if stored.kind == "codebook":
+        return Shared(codes, len(stored.tables["codebook"]), kept), stored.tables["codebook"]
+    try:
+        grid = Grid(stored.tables["scale"], stored.tables["zero_point"], int(stored.tables["levels"]))
+    except (TypeError, ValueError) as error:
+        raise FormatError(str(error)) from None
+    form = Quantized(grid, shape, kept)
+    entries = grid if kept is None else grid.of_columns(form.index % shape[-1])
+    return form, entries.values(codes)

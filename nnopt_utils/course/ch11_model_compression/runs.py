@@ -1,0 +1,139 @@
+"""Longer computations of chapter 11: sizes of formats, errors of layers, the points of the last figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nnopt_utils.compression import CompressedMLP, gptq, quantize, to_bytes
+from nnopt_utils.course.ch11_model_compression import measured
+from nnopt_utils.networks import MLP
+
+
+def entropy_bits(shares: Any) -> float:
+    """−Σ p log₂ p of shares that add up to 1.
+
+    >>> entropy_bits([0.5, 0.25, 0.25])
+    1.5
+    """
+    p = np.asarray(shares, float)
+    p = p[p > 0]
+    return float(-(p * np.log2(p)).sum())
+
+
+def expected_bytes(shape: tuple[int, int], sparsity: float) -> dict[str, float]:
+    """Bytes of a float32 matrix with zeros at random places, in four formats; gaps in the bits of their entropy.
+
+    A gap is geometric, so its entropy is that of a coin for each entry, shared among the kept ones.
+
+    >>> sizes = expected_bytes((784, 64), 0.9)
+    >>> round(sizes["dense"]), round(1 - sizes["CSR"] / sizes["dense"], 3)
+    (200704, 0.784)
+    """
+    entries = shape[0] * shape[1]
+    values = 4 * entries * (1 - sparsity)
+    return {
+        "dense": 4.0 * entries,
+        "CSR": 2 * values + 4 * (shape[0] + 1),
+        "bitmap": values + entries / 8,
+        "gaps": values + entries * entropy_bits([sparsity, 1 - sparsity]) / 8,
+    }
+
+
+def parts_of_weights(n: int, sparsity: float, code_bits: int) -> dict[str, dict[str, float]]:
+    """Format → part → bytes, of n weights whose zeros lie at random places and whose codes are equally frequent.
+
+    >>> parts = parts_of_weights(1000, 0.9, 4)
+    >>> parts["bitmap"]["values"], parts["bitmap"]["positions"]
+    (50.0, 125.0)
+    """
+    kept = round(n * (1 - sparsity))
+    values, codebook = kept * code_bits / 8, 4.0 * 2**code_bits
+    positions = {
+        "dense": None,
+        "16-bit numbers": 2.0 * kept,
+        "bitmap": n / 8,
+        "gaps, Huffman": n * entropy_bits([1 - kept / n, kept / n]) / 8,
+    }
+    return {
+        name: {
+            "values": n * code_bits / 8 if size is None else values,
+            "positions": 0.0 if size is None else size,
+            "codebook": codebook,
+        }
+        for name, size in positions.items()
+    }
+
+
+def product_and_bytes(network: CompressedMLP) -> tuple[float, float]:
+    """What multiplying the ratios of pruning and of coding gives, and how many times smaller the file really is."""
+    forms = [network.forms[f"weights[{k}]"].stored(network.free(f"weights[{k}]")) for k in range(len(network.weights))]
+    weights = sum(np.prod(form.shape) for form in forms)
+    kept = sum(form.values.size for form in forms)
+    bits = sum(form.bits * form.values.size for form in forms) / kept
+    return float(weights / kept * 32 / bits), 4 * network.n_weights / len(to_bytes(network))
+
+
+def layer_errors(network: MLP, x: np.ndarray, bits: Sequence[int]) -> dict[int, tuple[float, float]]:
+    """Bits → relative error of the first layer's outputs, rounded and with GPTQ."""
+    exact = x @ network.weights[0]
+
+    def error(other: MLP) -> float:
+        return float(np.linalg.norm(x @ other.weights[0] - exact) / np.linalg.norm(exact))
+
+    return {
+        width: (
+            error(quantize(network, bits=width, symmetric=False, layers=[0])),
+            error(gptq(network, x, bits=width, layers=[0])),
+        )
+        for width in bits
+    }
+
+
+def rises_after_deleting(theta: np.ndarray, H: np.ndarray) -> np.ndarray:
+    """By how much ½ d'H d rises when one weight becomes 0: the others stay, the others go where it is cheapest.
+
+    >>> rises_after_deleting(np.array([1.0, 1.0]), np.array([[1.0, 0.5], [0.5, 1.0]])).tolist()
+    [[0.5, 0.375], [0.5, 0.375]]
+    """
+    rises = []
+    for q in range(len(theta)):
+        d = np.zeros(len(theta))
+        d[q] = -theta[q]
+        stay = 0.5 * d @ H @ d
+        others = np.arange(len(theta)) != q
+        d[others] = np.linalg.solve(H[np.ix_(others, others)], -H[others, q] * d[q])
+        rises.append((stay, 0.5 * d @ H @ d))
+    return np.array(rises)
+
+
+def points_of(
+    rows: Sequence[dict[str, Any]], network: str, methods: Sequence[str]
+) -> list[tuple[str, dict[str, Any], float, float]]:
+    """Method, setting, mean kilobytes and mean test error of all settings of some methods."""
+    points = []
+    for method in methods:
+        settings = {
+            tuple((key, row[key]) for key in measured.SETTINGS if key in row)
+            for row in measured.select(rows, network=network, method=method)
+        }
+        for setting in sorted(settings):
+            values = {"network": network, "method": method} | dict(setting)
+            kilobytes = float(measured.column(rows, "bytes", **values).mean()) / 1000
+            points.append((method, dict(setting), kilobytes, float(measured.column(rows, "test", **values).mean())))
+    return points
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points to which no other is at most as large and at most as wrong, by size.
+
+    >>> pareto([(3, 1.0), (1, 2.0), (2, 3.0), (2, 1.5)])
+    [(1, 2.0), (2, 1.5), (3, 1.0)]
+    """
+    front: list[tuple[float, float]] = []
+    for point in sorted(points):
+        if not front or point[1] < front[-1][1]:
+            front.append(point)
+    return front
