@@ -15,15 +15,15 @@ the methods below return networks of such forms, or smaller ones, and take any `
 ``integer``               inference with int8 weights and activations, in integers alone
 ``k_means``               clusters of numbers on a line
 ``lora``                  a frozen matrix, and a trained update to it of low rank
-``low_rank``              a layer as two thinner ones, by truncated singular value decomposition
 ``lottery``               the mask of a trained network with the weights of its beginning, and controls
+``low_rank``              a layer as two thinner ones, by truncated singular value decomposition
 ``magnitude``             pruning by magnitude
 ``masked``                tensors with zeros that stay zero
 ``n_of_m``                at most n of every m weights
 ``network``               ``CompressedMLP``: ``fit`` trains its free numbers
-``quantized``             weights on a grid: rounded once, or trained with the rounding
 ``packing``               numbers and codes as bytes, and a careful reader
 ``positions``             where the stored entries lie, in few bytes
+``quantized``             weights on a grid: rounded once, or trained with the rounding
 ``sharing``               weights that share a few values
 ``sparse_formats``        what a matrix with zeros takes in the usual formats
 ``sparse_indices``        the gaps between the entries that are kept
@@ -47,13 +47,7 @@ from nnopt_utils.compression.huffman import (
     huffman_decode,
     huffman_encode,
 )
-from nnopt_utils.compression.integer import (
-    ActivationScale,
-    IntegerLayer,
-    IntegerMLP,
-    fixed_point,
-    multiply_fixed_point,
-)
+from nnopt_utils.compression.integer import ActivationScale, IntegerLayer, IntegerMLP, fixed_point, multiply_fixed_point
 from nnopt_utils.compression.k_means import Clusters, k_means
 from nnopt_utils.compression.lora import LowRankUpdate, add_low_rank_updates
 from nnopt_utils.compression.lottery import rewind, shuffle_masks
@@ -68,13 +62,7 @@ from nnopt_utils.compression.sharing import Shared, share_weights
 from nnopt_utils.compression.sparse_formats import sparse_bytes
 from nnopt_utils.compression.sparse_indices import gaps_from, kept_from
 from nnopt_utils.compression.structured import remove_neurons
-from nnopt_utils.compression.surgeon import (
-    Surgery,
-    obd_saliency,
-    obs_delete,
-    obs_saliency,
-    optimal_brain_surgeon,
-)
+from nnopt_utils.compression.surgeon import Surgery, obd_saliency, obs_delete, obs_saliency, optimal_brain_surgeon
 
 __all__ = [
     "ActivationScale",
