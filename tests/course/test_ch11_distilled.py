@@ -106,7 +106,7 @@ def test_what_is_there_is_not_run_again(found, tmp_path, monkeypatch):
 
     monkeypatch.setattr(distilled, "run", no_run)
     (tmp_path / distilled.TABLE).write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
-    distilled.measure(tmp_path)
+    distilled.main(tmp_path)
     assert distilled.rows(tmp_path) == found
 
 
@@ -115,5 +115,5 @@ def test_what_is_missing_is_run(found, tmp_path, monkeypatch):
     kept = [row for row in found if row is not gone]
     (tmp_path / distilled.TABLE).write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
     monkeypatch.setattr(distilled, "run", lambda *_: gone)
-    distilled.measure(tmp_path)
+    distilled.main(tmp_path)
     assert distilled.rows(tmp_path) == [*kept, gone]
