@@ -89,12 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.subjects or name in options.subjects
         for f in run(options.quick)
     ]
-    if options.full:
-        figures += compression.measure_tables()
     print(as_markdown(figures, judged=not options.quick))
     absent = [package for package, version in about.items() if version == "not installed"]
     if absent:
         print(f"\nNot installed, so not compared: {', '.join(absent)} (pip install -e '.[bench]')")
+    if options.full:
+        print("", *compression.measure_tables(), sep="\n")
     if options.json:
         content = {"machine": about, "quick": options.quick, "figures": [asdict(f) for f in figures]}
         options.json.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import io
 import json
-import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -128,7 +128,7 @@ def forms(calibration: np.ndarray) -> dict[str, Answers]:
     """The networks side by side; all but the first are of other numbers, and give other answers."""
     network = MLP(LAYER_SIZES, seed=0)
     pruned = compression.prune(network, SPARSITY)
-    small = compression.remove_neurons(network, SPARSITY)
+    small = compression.remove_neurons(network, keep=1 - SPARSITY)
     found: dict[str, Answers] = {
         DENSE: network,
         f"{PERCENT} of the weights pruned, as CompressedMLP": pruned,
@@ -183,43 +183,38 @@ def _seconds_a_call(network: Answers, x: np.ndarray, calls: int) -> float:
 
 CHAPTER = "nnopt_utils.course.ch11_model_compression"
 MEASURED = ("distilled", "measured")
+ERRORS = ("test", "validation", "test_error", "val_error")  # in percent
+OUTCOMES = {*ERRORS, "bytes", "multiply_adds", "seconds"}  # what a row has besides its settings
 
 
-def measure_tables() -> list[Measurement]:
-    """Run again all that chapter 11 reads from tables, into a folder that is thrown away; compare with the tables.
+def measure_tables() -> list[str]:
+    """Run again all that chapter 11 reads from tables, into a folder that is thrown away; a line a table.
 
-    Each of the modules has ``FOLDER``, where its tables are, and ``measure(folder)``, which fills an empty folder with
-    the same tables. A row is a run; its ``seconds`` and what ends in ``error`` are what it measured.
+    Each of the modules has ``FOLDER``, where its tables are, and ``main(folder)``, which fills an empty folder with
+    such tables.
     """
-    return [figure for name in MEASURED for figure in _again(importlib.import_module(f"{CHAPTER}.{name}"))]
+    return [line for name in MEASURED for line in _again(importlib.import_module(f"{CHAPTER}.{name}"))]
 
 
-def _again(module: ModuleType) -> list[Measurement]:
+def _again(module: ModuleType) -> list[str]:
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        module.measure(folder)
-        return [_table_again(module.FOLDER / path.name, path) for path in sorted(folder.glob("*.jsonl"))]
+        folder, begun = Path(temporary), time.perf_counter()
+        module.main(folder)
+        minutes = (time.perf_counter() - begun) / 60
+        lines = [_table_again(module.FOLDER / path.name, path) for path in sorted(folder.glob("*.jsonl"))]
+        return [f"{module.__name__.rpartition('.')[2]}: {minutes:.0f} minutes", *lines]
 
 
-def _table_again(committed: Path, new: Path) -> Measurement:
-    """Seconds of all runs that are in both tables, and by how much an error differs at most."""
+def _table_again(committed: Path, new: Path) -> str:
+    """How many runs are in both tables, and by how much their errors differ."""
     before, after = (_runs(path) for path in (committed, new))
     both = sorted(before.keys() & after.keys())
-    seconds = [sum(runs[key].get("seconds", 0.0) for key in both) for runs in (after, before)]
-    gaps = [
-        abs(value - before[key][name]) for key in both for name, value in after[key].items() if name.endswith("error")
-    ]
-    off = f"errors within {max(gaps, default=math.nan):.2g} points"
-    what = f"{committed.name}: {len(both)} of {len(before)} runs again, {off}"
-    return compared("compression", what, [seconds[0]], "what they took", [seconds[1]])
+    gaps = [after[key][name] - before[key][name] for key in both for name in ERRORS if name in after[key]]
+    apart = f"errors {np.mean(gaps):+.2f} points in the mean, {np.abs(gaps).max():.2f} at most" if gaps else "no errors"
+    return f"  {committed.name}: {len(both)} of {len(before)} runs again, {apart}"
 
 
 def _runs(path: Path) -> dict[str, dict[str, Any]]:
     """The rows of a table by what was run."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-    def identity(row: dict[str, Any]) -> str:
-        settings = {name: value for name, value in row.items() if name != "seconds" and not name.endswith("error")}
-        return json.dumps(settings, sort_keys=True)
-
-    return {identity(row): row for row in rows}
+    return {json.dumps({k: row[k] for k in sorted(row.keys() - OUTCOMES)}): row for row in rows}

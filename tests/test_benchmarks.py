@@ -152,9 +152,26 @@ def test_tables_are_compared_run_by_run(tmp_path):
     run = {"label": "taught", "seed": 0, "test_error": 1.5, "seconds": 2.0}
     committed = table("a.jsonl", run, {**run, "seed": 1, "seconds": 4.0}, {**run, "seed": 2})
     new = table("b.jsonl", {**run, "seed": 1, "test_error": 1.75, "seconds": 8.0}, {**run, "seconds": 4.0})
-    figure = compression._table_again(committed, new)
-    assert figure.name == "a.jsonl: 2 of 3 runs again, errors within 0.25 points"
-    assert (figure.median, figure.ratio) == (12.0, 2.0)
+    found = compression._table_again(committed, new)
+    assert found == "  a.jsonl: 2 of 3 runs again, errors +0.12 points in the mean, 0.25 at most"
+
+
+def test_tables_are_made_in_another_folder(tmp_path, monkeypatch):
+    row = json.dumps({"seed": 0, "test": 2.0, "seconds": 1.0}) + "\n"
+    (tmp_path / "t.jsonl").write_text(row, encoding="utf-8")
+
+    class Module:
+        __name__, FOLDER = "chapter.toy", tmp_path
+
+        @staticmethod
+        def main(folder):
+            assert folder != tmp_path and not list(folder.iterdir())
+            (folder / "t.jsonl").write_text(row, encoding="utf-8")
+
+    assert compression._again(Module()) == [
+        "toy: 0 minutes",
+        "  t.jsonl: 1 of 1 runs again, errors +0.00 points in the mean, 0.00 at most",
+    ]
 
 
 def test_full_tables_have_to_be_asked_for_with_their_subject(capsys):

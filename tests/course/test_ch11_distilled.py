@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from nnopt_utils.compression import distillation_loss
 from nnopt_utils.course.ch11_model_compression import distilled
 from nnopt_utils.course.ch11_model_compression.distilled import ALONE, FEW, SHIFTED, TAUGHT
 from nnopt_utils.datasets import load_mnist
@@ -53,6 +54,24 @@ def test_a_teacher_helps(found, images):
     assert gain.mean() >= 0.25 and gain.min() > 0
 
 
+def test_without_its_square_a_high_temperature_hardly_teaches(found):
+    errors = {T: [distilled.errors_at(found, T, squared) for squared in (True, False)] for T in distilled.TEMPERATURES}
+    assert all(len(seeds) == 3 for pair in errors.values() for seeds in pair)
+    assert np.array_equal(*errors[1.0])  # 1² = 1
+    for T in (20.0, 40.0):
+        assert (errors[T][1] > errors[T][0]).all()
+
+
+def test_the_weight_that_stands_for_no_square():
+    """Gradients of the two losses are parallel."""
+    generator = np.random.default_rng(0)
+    z, v, y = 3 * generator.normal(size=(5, 4)), 3 * generator.normal(size=(5, 4)), generator.integers(4, size=5)
+    hard, soft = (distillation_loss(z, y, v, 7.0, w)[1] for w in (0.0, 1.0))
+    left_out = 0.1 * hard + 0.9 * soft / 49
+    other = distillation_loss(z, y, v, 7.0, distilled.weight_without_square(7.0))[1]
+    np.testing.assert_allclose(left_out / np.linalg.norm(left_out), other / np.linalg.norm(other), rtol=1e-12)
+
+
 def test_the_teacher_is_better_than_its_students(found):
     assert distilled.teacher_row(found)["test_error"] < distilled.fresh(found, TAUGHT, ALL).min()
 
@@ -87,7 +106,7 @@ def test_what_is_there_is_not_run_again(found, tmp_path, monkeypatch):
 
     monkeypatch.setattr(distilled, "run", no_run)
     (tmp_path / distilled.TABLE).write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
-    distilled.measure(tmp_path)
+    distilled.main(tmp_path)
     assert distilled.rows(tmp_path) == found
 
 
@@ -96,5 +115,5 @@ def test_what_is_missing_is_run(found, tmp_path, monkeypatch):
     kept = [row for row in found if row is not gone]
     (tmp_path / distilled.TABLE).write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
     monkeypatch.setattr(distilled, "run", lambda *_: gone)
-    distilled.measure(tmp_path)
+    distilled.main(tmp_path)
     assert distilled.rows(tmp_path) == [*kept, gone]

@@ -1,7 +1,7 @@
 """Distillation, measured: 784-64-64-10 taught by 784-1200-1200-10, and alone, each at a rate of its own.
 
 The table is part of the course, and so are the teacher's logits of the first 10,000 training images, with which the
-chapter teaches a student of its own. Make both anew after a rule has changed (about 12 minutes on one quiet core)::
+chapter teaches a student of its own. Make both anew after a rule has changed (about 11 minutes on one quiet core)::
 
     rm data/experiments/11_distillation.jsonl data/experiments/11_teacher_logits.npy
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m nnopt_utils.course.ch11_model_compression.distilled
@@ -40,8 +40,11 @@ EPOCHS, TEMPERATURE, WEIGHT = 20, 4.0, 0.9
 IMAGES = {55_000: 128, 10_000: 64}
 FEW = 10_000
 
-RATES = (0.001, 0.002, 0.005, 0.01)
+RATES = (0.001, 0.002, 0.005, 0.01, 0.02)
 SEEDS, FRESH = (0, 1), tuple(range(100, 105))
+
+#: Of the runs with and without T², on the few images, at one rate for all.
+TEMPERATURES, RATE_OF_TEMPERATURES, SEEDS_OF_TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 20.0, 40.0), 0.005, (0, 1, 2)
 
 #: The students: what each is trained on. A teacher is named by the shifts, in pixels, of the images that it saw.
 ALONE, SHIFTED, TAUGHT, BY_PLAIN = "alone", "alone, shifted images", "taught", "taught, teacher without shifts"
@@ -118,15 +121,22 @@ def train_teacher(shift: int, data: Dataset) -> tuple[MLP, dict[str, Any]]:
 
 
 def run(
-    label: str, images: int, rate: float, seed: int, data: Dataset, logits: np.ndarray | None = None
+    label: str,
+    images: int,
+    rate: float,
+    seed: int,
+    data: Dataset,
+    logits: np.ndarray | None = None,
+    temperature: float = TEMPERATURE,
+    weight: float = WEIGHT,
 ) -> dict[str, Any]:
     """A student and its row; the teacher's logits, if it has one, are those of its images."""
     data, batch_size, network = first(data, images), IMAGES[images], MLP(STUDENT, seed=seed)
     optimizer, begun = adam(rate, EPOCHS, batch_size, images), time.perf_counter()
     pair, names = (data.x_train, data.y_train), {"kind": "student", "label": label, "images": images, "rate": rate}
     if logits is not None:
-        distill(network, logits, optimizer, pair, TEMPERATURE, WEIGHT, EPOCHS, batch_size, seed=seed, progress=False)
-        names |= {"temperature": TEMPERATURE, "weight": WEIGHT}
+        distill(network, logits, optimizer, pair, temperature, weight, EPOCHS, batch_size, seed=seed, progress=False)
+        names |= {"temperature": temperature, "weight": round(weight, 6)}
     elif label == SHIFTED:
         fit_shifted(network, optimizer, data, EPOCHS, batch_size, seed)
     else:
@@ -134,6 +144,17 @@ def run(
     seconds = time.perf_counter() - begun
     names |= {"seed": seed, "epochs": EPOCHS, "batch_size": batch_size, **errors(network, data)}
     return {**names, "seconds": round(seconds, 2)}
+
+
+def weight_without_square(temperature: float, weight: float = WEIGHT) -> float:
+    """The weight with which the loss is, but for a factor, what it is at ``weight`` if T² is left out.
+
+    (1 − w) : w is then (1 − w′) : w′ T². Adam does not see the factor.
+
+    >>> round(weight_without_square(20.0, 0.9), 4)
+    0.022
+    """
+    return weight / (weight + temperature**2 * (1 - weight))
 
 
 # -- the table -------------------------------------------------------------------------------------------------------
@@ -168,6 +189,12 @@ def fresh(found: Sequence[dict[str, Any]], label: str, images: int) -> np.ndarra
     return errors_of(found, label, images, best_rate(found, label, images), FRESH)
 
 
+def errors_at(found: Sequence[dict[str, Any]], temperature: float, squared: bool) -> np.ndarray:
+    """Test errors in percent of the runs at a temperature, with T² or without."""
+    rows_there = (r for r in found if r["kind"] == "temperature")
+    return np.array([r["test_error"] for r in rows_there if (r["temperature"], r["squared"]) == (temperature, squared)])
+
+
 def teacher_row(found: Sequence[dict[str, Any]], label: str = TAUGHT) -> dict[str, Any]:
     """The row of a student's teacher."""
     return next(row for row in found if row["kind"] == "teacher" and row["shift"] == TEACHERS[label])
@@ -188,6 +215,15 @@ class _Measuring:
         """All rates on the tuning seeds, then the best on the fresh ones."""
         self.missing(label, images, RATES, SEEDS)
         self.missing(label, images, [best_rate(rows(self.folder), label, images)], FRESH)
+
+    def temperatures(self) -> None:
+        """Temperatures with T² and without, where they are not in the table yet."""
+        for temperature in TEMPERATURES:
+            for squared, weight in ((True, WEIGHT), (False, weight_without_square(temperature))):
+                for seed in SEEDS_OF_TEMPERATURES[len(errors_at(rows(self.folder), temperature, squared)) :]:
+                    logits = self.logits(TAUGHT, FEW)
+                    row = run(TAUGHT, FEW, RATE_OF_TEMPERATURES, seed, self.data, logits, temperature, weight)
+                    self.append({**row, "kind": "temperature", "squared": squared})
 
     def missing(self, label: str, images: int, rates: Sequence[float], seeds: Sequence[int]) -> None:
         """The runs that are not in the table yet."""
@@ -217,13 +253,14 @@ class _Measuring:
         return self._logits[shift]
 
 
-def measure(folder: Path = FOLDER) -> None:
+def main(folder: Path = FOLDER) -> None:
     """Run everything that is not in the folder's table yet."""
     measuring = _Measuring(folder)
     with threadpool_limits(1, user_api="blas"):
         for label, images in CASES:
             measuring.case(label, images)
+        measuring.temperatures()
 
 
 if __name__ == "__main__":
-    measure()
+    main()
