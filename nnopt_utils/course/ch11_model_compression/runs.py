@@ -18,7 +18,6 @@ from nnopt_utils.compression import (
     entropy,
     gaps_from,
     gptq,
-    prune,
     quantize,
     to_bytes,
 )
@@ -58,7 +57,7 @@ def parts_of_weights(n: int, sparsity: float, code_bits: int) -> dict[str, dict[
     values, codebook = kept * code_bits / 8, 4.0 * 2**code_bits
     positions = {
         "dense": None,
-        "16-bit numbers": 2.0 * kept,
+        "columns, 16 bits": 2.0 * kept,
         "bitmap": n / 8,
         "gaps, Huffman": n * entropy([1 - kept / n, kept / n]) / 8,
     }
