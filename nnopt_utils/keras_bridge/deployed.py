@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from statistics import median
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from nnopt_utils._validation import check_integer, describe
+from nnopt_utils.keras_bridge.importing import import_keras
+from nnopt_utils.keras_bridge.models import keras_twin
 from nnopt_utils.losses import Loss
 from nnopt_utils.networks import MLP
 
@@ -187,3 +189,10 @@ def check_calibration(calibration: np.ndarray | None, network: MLP, what: str) -
     if calibration is None:
         raise ValueError(f"calibration: got None; expected inputs of shape (n, {network.layer_sizes[0]}) for {what}")
     return network.activations(calibration)[0].astype(np.float32)
+
+
+def bare_twin(network: MLP) -> Any:
+    """The network in Keras, not compiled, and named alike each time: names are a part of the files."""
+    keras = import_keras()
+    inputs = keras.Input((network.layer_sizes[0],), name="inputs")
+    return keras.Sequential([inputs, *keras_twin(network).layers], name="network")

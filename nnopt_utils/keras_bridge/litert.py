@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import io
-import warnings
-from collections.abc import Iterator
 from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
 from nnopt_utils._commands import install_litert
-from nnopt_utils._quiet import REPRODUCIBLE, environment, silent_stderr
+from nnopt_utils._quiet import REPRODUCIBLE, environment
 from nnopt_utils._validation import as_array, check_array, check_choice, check_integer, describe
-from nnopt_utils.keras_bridge.deployed import DeployedModel, check_calibration, check_network
+from nnopt_utils.keras_bridge.deployed import DeployedModel, bare_twin, check_calibration, check_network
 from nnopt_utils.keras_bridge.importing import import_keras
-from nnopt_utils.keras_bridge.models import keras_twin
+from nnopt_utils.keras_bridge.silence import silence
 from nnopt_utils.losses import Loss
 from nnopt_utils.networks import MLP
 
@@ -83,7 +79,7 @@ class LiteRTModel(DeployedModel):
         self.content, self.kind = content, check_choice("kind", kind, KINDS)
         module = _import_litert("interpreter")
         resolver = getattr(module.OpResolverType, KERNELS[check_choice("kernels", kernels, KERNELS)])
-        with _quiet():
+        with silence():
             self._interpreter = module.Interpreter(
                 model_content=content,
                 num_threads=check_integer("threads", threads, low=1),
@@ -118,10 +114,10 @@ class LiteRTModel(DeployedModel):
             ValueError: another kind of model, dtype or shape.
 
         Example:
-            >>> x = np.eye(4, dtype=np.float32)
-            >>> model = litert_model(MLP([4, 2], initializer="ones"), "int8", x)
-            >>> (-model.forward_integer(np.full((1, 4), -128, np.int8))).tolist()     # the code of the input 0 is −128
-            [[128, 128]]
+            >>> network = MLP([4, 2], initializer=lambda n, m, generator: np.ones((n, m)))
+            >>> model = litert_model(network, "int8", np.eye(4))
+            >>> model.forward_integer(np.full((1, 4), -128, np.int8)).tolist()        # −128 is the code of 0
+            [[-128, -128]]
         """
         if self.kind != "int8":
             raise ValueError(f"kind: got {self.kind!r}; expected 'int8' for codes")
@@ -132,7 +128,7 @@ class LiteRTModel(DeployedModel):
 
     def _run(self, values: np.ndarray) -> np.ndarray:
         if len(values) != self._rows:
-            with _quiet():
+            with silence():
                 self._interpreter.resize_tensor_input(self._input["index"], values.shape)
                 self._interpreter.allocate_tensors()
             self._rows = len(values)
@@ -193,7 +189,7 @@ def litert_model(
 
     ============  =====================================================================================================
     ``float32``   as it is
-    ``dynamic``   int8 weights; inputs of a layer become int8 in each call. Matrices of up to 1,024 weights stay float32
+    ``dynamic``   int8 weights; inputs become int8 in each call. A matrix of fewer than 1,024 weights stays float32
     ``int8``      int8 weights and activations, whose ranges ``calibration`` gives; inputs and outputs are int8, too
     ============  =====================================================================================================
 
@@ -218,8 +214,8 @@ def litert_model(
     Source: ai.google.dev/edge/litert, "Post-training quantization".
 
     Warning:
-        Default and reference kernels round differently, and one output code in some ten thousands is another; see
-        ``compression.IntegerMLP``.
+        Default and reference kernels round differently: of LeNet-300-100's 100,000 output codes for MNIST's test set
+        two differ, by 1. ``compression.IntegerMLP`` computes the reference kernels' integers (of LiteRT 2.3, x86-64).
     """
     check_choice("kind", kind, KINDS)
     plain = check_network(network)
@@ -234,8 +230,8 @@ def _converted(network: MLP, kind: str, rows: np.ndarray) -> bytes:
     import tensorflow
 
     lite = tensorflow.lite
-    with _quiet():
-        converter = lite.TFLiteConverter.from_keras_model(keras_twin(network))
+    with silence():
+        converter = lite.TFLiteConverter.from_keras_model(bare_twin(network))
         if kind != "float32":
             converter.optimizations = [lite.Optimize.DEFAULT]
         if kind == "int8":
@@ -247,17 +243,9 @@ def _converted(network: MLP, kind: str, rows: np.ndarray) -> bytes:
 
 def _import_litert(part: str) -> ModuleType:
     """A module of LiteRT's, imported without a word."""
-    with environment(REPRODUCIBLE), _quiet():
+    with environment(REPRODUCIBLE), silence():
         try:
             return importlib.import_module(f"ai_edge_litert.{part}")
         except ImportError as error:
             message = f"LiteRT's interpreter, the package ai-edge-litert, cannot be imported ({error})"
             raise ImportError(f"{message}; {install_litert()}") from None
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The converter prints, warns and writes to file descriptor 2."""
-    with silent_stderr(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

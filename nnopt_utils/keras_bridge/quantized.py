@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import tempfile
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnopt_utils._quiet import silent_stderr
 from nnopt_utils._validation import check_array, check_choice
-from nnopt_utils.keras_bridge.deployed import DeployedModel, check_calibration, check_network
+from nnopt_utils.keras_bridge.deployed import DeployedModel, bare_twin, check_calibration, check_network
 from nnopt_utils.keras_bridge.importing import import_keras
-from nnopt_utils.keras_bridge.models import keras_twin
+from nnopt_utils.keras_bridge.silence import no_logs, silence
 from nnopt_utils.losses import Loss
 from nnopt_utils.networks import MLP
 
@@ -48,7 +43,7 @@ class QuantizedModel(DeployedModel):
             x: inputs, (n, n_in).
         """
         x = check_array("x", x, shape=(None, self.model.input_shape[-1]))
-        with _quiet():
+        with no_logs():
             return np.asarray(self.model.predict_on_batch(x.astype(np.float32, copy=False)))
 
 
@@ -64,7 +59,9 @@ def keras_quantized(network: MLP, mode: str, calibration: np.ndarray | None = No
 
     Keras's GPTQ is made for transformers: its calibration data are integers, tokens, which the layers of
     ``"pre_block_layers"`` turn into the blocks' inputs. Here the tokens are the numbers of the calibration rows, and an
-    embedding whose table these rows are looks them up; each ``Dense`` layer is a block.
+    embedding whose table these rows are looks them up; each ``Dense`` layer is a block. In Keras 3.15 GPTQ listens at
+    ``layer.call``, which a layer in a quantized mode goes past: it sees no data and is plain rounding, without an
+    error (mended by keras-team/keras pull request 23512). Here the blocks go through ``layer.call`` as well.
 
     Args:
         network: an ``MLP``, compressed or not; its activations must be Keras's own for ``"gptq"`` (not
@@ -91,7 +88,8 @@ def keras_quantized(network: MLP, mode: str, calibration: np.ndarray | None = No
 
     Warning:
         A ``.keras`` file is an archive of an HDF5 file and two descriptions: some 15 kB are not weights. GPTQ runs
-        column by column in Python, a few seconds for a layer of 784 inputs.
+        column by column in Python, a few seconds for a layer of 784 inputs; and what Keras 3.15 writes after it lacks
+        the zero points, cannot be loaded, and is measured as it is.
     """
     check_choice("mode", mode, MODES)
     plain = check_network(network)
@@ -100,9 +98,8 @@ def keras_quantized(network: MLP, mode: str, calibration: np.ndarray | None = No
         raise ValueError(f"bits: got {bits!r}; expected one of {', '.join(map(str, GPTQ_BITS))}")
     if mode == "gptq" and "leaky_relu" in [function.name for function in plain.activation_functions]:
         raise ValueError("network: got the activation 'leaky_relu'; expected one of Dense's own for mode \"gptq\"")
-    keras, twin = import_keras(), keras_twin(plain)
-    model = keras.Sequential([keras.Input((plain.layer_sizes[0],)), *twin.layers])
-    with _quiet():
+    model = bare_twin(plain)
+    with silence():
         if mode == "gptq":
             _gptq(model, rows, bits)
         elif mode != "float32":
@@ -114,6 +111,19 @@ def keras_quantized(network: MLP, mode: str, calibration: np.ndarray | None = No
 def _gptq(model: Any, rows: np.ndarray, bits: int) -> None:
     """Keras's GPTQ on all rows in one sample: as a sequence of tokens, each the number of a row."""
     keras = import_keras()
+
+    class Block(keras.layers.Layer):  # type: ignore[name-defined]
+        """A dense layer that is also called where Keras 3.15 listens to it: see ``keras_quantized``."""
+
+        def __init__(self, dense: Any) -> None:
+            super().__init__()
+            self.dense = dense
+
+        def call(self, inputs: Any) -> Any:
+            if not self.dense.is_gptq_calibrated:
+                self.dense.call(inputs)
+            return self.dense(inputs)
+
     lookup = keras.layers.Embedding(*rows.shape)
     lookup.build()
     lookup.set_weights([rows])
@@ -123,22 +133,17 @@ def _gptq(model: Any, rows: np.ndarray, bits: int) -> None:
         weight_bits=bits,
         num_samples=1,
         sequence_length=len(rows),
-        quantization_layer_structure={"pre_block_layers": [lookup], "sequential_blocks": list(model.layers)},
+        quantization_layer_structure={
+            "pre_block_layers": [lookup],
+            "sequential_blocks": [Block(layer) for layer in model.layers],
+        },
     )
     model.quantize("gptq", config=config)
     config.quantization_layer_structure = None  # the layers keep the config, and cannot be saved with themselves in it
 
 
 def _file_size(model: Any) -> int:
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, silence():
         path = Path(folder) / "model.keras"
         model.save(path)
         return path.stat().st_size
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars, and no warnings that an input layer has nothing to quantize."""
-    with silent_stderr(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
