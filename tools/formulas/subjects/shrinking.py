@@ -71,7 +71,7 @@ def surgeon(generator: np.random.Generator) -> dict[str, Any]:
     after, _ = compression.obs_delete(theta, inverse, q)
     return {
         "d": after - theta,
-        "Delta J": compression.obs_saliency(theta, inverse)[q],
+        "Delta_q": compression.obs_saliency(theta, inverse)[q],
         "theta_q": theta[q],
         "M": inverse,
         "M_qq": inverse[q, q],
@@ -105,7 +105,14 @@ def lora_update(generator: np.random.Generator) -> dict[str, Any]:
 
 
 @subject()
-def integer_layer(generator: np.random.Generator) -> dict[str, Any]:
+def integer_layer(generator: np.random.Generator) -> list[dict[str, Any]]:
+    """Products that are rounded up, and down."""
+    drawn = [_unit(generator) for _ in range(60)]
+    parts = [(one["s_1"] * one["s_2"] / one["s_3"] * np.dot(one["q_1"] - one["z_1"], one["q_2"])) % 1 for one in drawn]
+    return [one for one, part in zip(drawn, parts, strict=True) if 0.1 < part < 0.4 or 0.6 < part < 0.9]
+
+
+def _unit(generator: np.random.Generator) -> dict[str, Any]:
     """One unit with four inputs, without a bias; the outputs' code is far from the ends of int8."""
     s_1, s_2 = generator.uniform(0.5, 2, size=2)
     q_1, q_2 = generator.integers(-20, 20, size=4), generator.integers(-9, 10, size=4)
