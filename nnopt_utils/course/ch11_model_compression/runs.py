@@ -195,7 +195,7 @@ def milliseconds(network: MLP, x: np.ndarray) -> float:
 
 
 def agreement_with_litert(network: MLP, integers: IntegerMLP, data: Dataset) -> float | None:
-    """The share of test images to which LiteRT, calibrated alike, gives our label; ``None`` where it is not installed."""
+    """The share of test images to which LiteRT, calibrated alike, gives our label; ``None`` if it is not installed."""
     if not (find_spec("tensorflow") and find_spec("ai_edge_litert")):
         return None
     theirs = litert_model(network, "int8", data.x_train[:2000])
