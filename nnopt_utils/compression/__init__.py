@@ -8,6 +8,7 @@ the methods below return networks of such forms, or smaller ones, and take any `
 ``forms``                 how a tensor is made from the numbers that are free
 ``frozen``                tensors that training leaves alone
 ``gptq``                  rounding in which later weights make up for the errors of those before
+``gradual``               pruning in rounds, with training between them
 ``grids``                 equally spaced values, and the codes that stand for them
 ``huffman``               short words for frequent symbols
 ``k_means``               clusters of numbers on a line
@@ -16,6 +17,7 @@ the methods below return networks of such forms, or smaller ones, and take any `
 ``lottery``               the mask of a trained network with the weights of its beginning, and controls
 ``magnitude``             pruning by magnitude
 ``masked``                tensors with zeros that stay zero
+``n_of_m``                of every m weights at most n stay
 ``network``               ``CompressedMLP``: ``fit`` trains its free numbers
 ``quantized``             weights on a grid: rounded once, or trained with the rounding
 ``packing``               numbers and codes as bytes, and a careful reader
@@ -24,6 +26,7 @@ the methods below return networks of such forms, or smaller ones, and take any `
 ``sparse_formats``        what a matrix with zeros takes in the usual formats
 ``sparse_indices``        the gaps between the entries that are kept
 ``structured``            whole neurons go
+``surgeon``               pruning by curvature, in which the other weights move
 ========================  =====================================================================================
 """
 
@@ -31,6 +34,7 @@ from nnopt_utils.compression.file_format import file_parts, from_bytes, load_com
 from nnopt_utils.compression.forms import Dense, Form, Stored
 from nnopt_utils.compression.frozen import Frozen
 from nnopt_utils.compression.gptq import gptq, gptq_layer
+from nnopt_utils.compression.gradual import prune_gradually, sparsity_schedule
 from nnopt_utils.compression.grids import Grid, grid_for
 from nnopt_utils.compression.huffman import (
     canonical_codes,
@@ -46,6 +50,7 @@ from nnopt_utils.compression.lottery import rewind, shuffle_masks
 from nnopt_utils.compression.low_rank import Factors, low_rank, rank_for_energy, truncated_svd
 from nnopt_utils.compression.magnitude import prune, sparsity_of
 from nnopt_utils.compression.masked import Masked
+from nnopt_utils.compression.n_of_m import n_of_m_bytes, prune_n_of_m
 from nnopt_utils.compression.network import CompressedMLP
 from nnopt_utils.compression.packing import FormatError
 from nnopt_utils.compression.quantized import Quantized, quantize
@@ -53,10 +58,12 @@ from nnopt_utils.compression.sharing import Shared, share_weights
 from nnopt_utils.compression.sparse_formats import sparse_bytes
 from nnopt_utils.compression.sparse_indices import gaps_from, kept_from
 from nnopt_utils.compression.structured import remove_neurons
+from nnopt_utils.compression.surgeon import Deletion, obd_saliency, obs_delete, obs_saliency, optimal_brain_surgeon
 
 __all__ = [
     "Clusters",
     "CompressedMLP",
+    "Deletion",
     "Dense",
     "Factors",
     "Form",
@@ -85,7 +92,14 @@ __all__ = [
     "kept_from",
     "load_compressed",
     "low_rank",
+    "n_of_m_bytes",
+    "obd_saliency",
+    "obs_delete",
+    "obs_saliency",
+    "optimal_brain_surgeon",
     "prune",
+    "prune_gradually",
+    "prune_n_of_m",
     "quantize",
     "rank_for_energy",
     "remove_neurons",
@@ -95,6 +109,7 @@ __all__ = [
     "shuffle_masks",
     "sparse_bytes",
     "sparsity_of",
+    "sparsity_schedule",
     "to_bytes",
     "truncated_svd",
 ]

@@ -57,7 +57,7 @@ def prune(
     )
     compressed = CompressedMLP(network)
     names = [f"weights[{layer}]" for layer in chosen]
-    magnitudes = [_magnitudes(compressed, name) for name in names]
+    magnitudes = [magnitudes_of(compressed, name) for name in names]
     if scope == "global" and not isinstance(sparsity, list | tuple | np.ndarray):
         kept = _keep_largest_of_all(magnitudes, shares[0])
     else:
@@ -83,7 +83,7 @@ def sparsity_of(network: MLP) -> list[float]:
     return [float(np.mean(W == 0)) for W in network.weights]
 
 
-def _magnitudes(network: CompressedMLP, name: str) -> np.ndarray:
+def magnitudes_of(network: CompressedMLP, name: str) -> np.ndarray:
     """Absolute values, and −1 where a mask has taken a weight away: these go first."""
     form = network.forms[name]
     if not isinstance(form, Dense | Masked):
