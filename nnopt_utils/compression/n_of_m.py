@@ -56,10 +56,9 @@ def prune_n_of_m(network: MLP, n: int = 2, m: int = 4, layers: list[int] | None 
 def n_of_m_bytes(shape: tuple[int, int], n: int = 2, m: int = 4, value_bits: int = 32) -> int:
     r"""Return the bytes of a weight matrix in which n of m are stored, each with its place in the group.
 
-    A place takes ⌈log₂ m⌉ bits, 2 where m is 4. With b bits a value, f inputs and u units
+    A place takes p = ⌈log₂ m⌉ bits, 2 where m is 4. With b bits a value, f inputs and u units
 
-    .. math:: B = \left\lceil \frac{1}{8} \left\lceil \frac{f}{m} \right\rceil u\, n\,
-              (b + \lceil \log_2 m \rceil) \right\rceil
+    .. math:: B = \left\lceil \frac{n\, (b + p)}{8} \left\lceil \frac{f}{m} \right\rceil u \right\rceil
 
     Args:
         shape: (f, u), fan-in and fan-out.

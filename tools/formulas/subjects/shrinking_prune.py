@@ -21,10 +21,10 @@ def cubic(generator: np.random.Generator) -> dict[str, Any]:
 def stored_bytes(generator: np.random.Generator) -> list[dict[str, Any]]:
     """Groups of a power of two and of others, with and without a rest."""
     found = []
-    for f, m in ((13, 4), (12, 4), (17, 5), (11, 3)):
+    for f, m, p in ((13, 4, 2), (12, 4, 2), (17, 5, 3), (11, 3, 2)):
         u, n, b = int(generator.integers(2, 5)), int(generator.integers(2, m)) if m > 3 else 2, 7
         B = compression.n_of_m_bytes((f, u), n, m, b)
-        found.append({"B": B, "f": f, "m": m, "u": u, "n": n, "b": b})
+        found.append({"B": B, "f": f, "m": m, "u": u, "n": n, "b": b, "p": p})
     return found
 
 
