@@ -122,7 +122,7 @@ bench: .venv/.dev ## Measure what is fast, against what, by which ratio
 
 oldest: ## Unit tests with the oldest package versions that pyproject.toml allows (needs uv)
 	uv venv --quiet --clear --python "$(PYTHON)" .venv-oldest
-	uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -e '.[tensorflow,dev]'
+	uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -e '.[tensorflow,litert,dev]'
 	$(TEST_ENV) MPLBACKEND=Agg .venv-oldest/bin/python -m pytest -p no:warnings -n $(JOBS) tests --ignore tests/course
 
 # One version of each package for all Pythons and all three locks, so that the committed outputs are the same everywhere.
@@ -131,9 +131,9 @@ LOCK = uv pip compile - --quiet --universal --python-version 3.11 --fork-strateg
 	--no-emit-find-links --custom-compile-command "make lock" --output-file
 
 lock: ## Compile the three locks anew from pyproject.toml (needs uv; UPGRADE= keeps the versions that are locked)
-	echo '-e .[tensorflow,dev]' | $(LOCK) requirements-dev.txt $(UPGRADE)
+	echo '-e .[tensorflow,litert,dev]' | $(LOCK) requirements-dev.txt $(UPGRADE)
 	cp requirements-dev.txt requirements.txt
-	echo '-e .[tensorflow]' | $(LOCK) requirements.txt
+	echo '-e .[tensorflow,litert]' | $(LOCK) requirements.txt
 	cp requirements.txt requirements-light.txt
 	echo '-e .' | $(LOCK) requirements-light.txt
 

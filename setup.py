@@ -7,7 +7,14 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 SHIPPED = "nnopt_utils/_shipped"  # read by nnopt_utils/_folders.py
-PATTERNS = ("data/README.md", "data/mnist.npz", "data/experiments/*.jsonl", "data/nist_strd/*", "notebooks/*.ipynb")
+PATTERNS = (
+    "data/README.md",
+    "data/mnist.npz",
+    "data/experiments/*.jsonl",
+    "data/experiments/*.npy",
+    "data/nist_strd/*",
+    "notebooks/*.ipynb",
+)
 
 
 class BuildWithFiles(build_py):

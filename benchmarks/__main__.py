@@ -1,4 +1,4 @@
-"""``python -m benchmarks [SUBJECT …] [--check] [--quick] [--avx2] [--json PATH]``: print a table of ratios."""
+"""``python -m benchmarks [SUBJECT …] [--check] [--quick] [--full] [--avx2] [--json PATH]``: print a table of ratios."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks import (
     blocks,
     cold,
+    compression,
     explorers,
     fit,
     frameworks,
@@ -39,6 +40,7 @@ SUBJECTS: dict[str, Callable[[bool], list[Measurement]]] = {
     "second_order": second_order.measure,
     "hogwild": hogwild.measure,
     "parallel": parallel.measure,
+    "compression": compression.measure,
     "scipy": scipy_side_by_side.measure,
 }
 
@@ -63,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("subjects", nargs="*", metavar="subject", help=f"which: {', '.join(SUBJECTS)} (default: all)")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
     parser.add_argument("--quick", action="store_true", help="small sizes, few repeats: does it run?")
+    parser.add_argument("--full", action="store_true", help="compression: run chapter 11's tables again, too (long)")
     parser.add_argument("--avx2", action="store_true", help="without AVX-512, as on a processor that has only AVX2")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there, too")
     options = parser.parse_args(arguments)
@@ -71,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"got {', '.join(unknown)}; expected some of {', '.join(SUBJECTS)}")
     if options.check and options.quick:
         parser.error("got --check and --quick; expected one of them: targets hold at full size")
+    if options.full and (options.quick or "compression" not in options.subjects):
+        parser.error("got --full; expected it with the subject compression, and without --quick")
 
     if options.avx2:  # the libraries look at their variables when they are imported
         given = sys.argv[1:] if arguments is None else arguments
@@ -88,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     absent = [package for package, version in about.items() if version == "not installed"]
     if absent:
         print(f"\nNot installed, so not compared: {', '.join(absent)} (pip install -e '.[bench]')")
+    if options.full:
+        print("", *compression.measure_tables(), sep="\n")
     if options.json:
         content = {"machine": about, "quick": options.quick, "figures": [asdict(f) for f in figures]}
         options.json.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

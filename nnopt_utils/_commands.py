@@ -75,6 +75,17 @@ def install_tensorflow() -> str:
     return f"run `make lab`, or in the course's folder `{python()} -m pip install -r requirements.txt`"
 
 
+def install_litert() -> str:
+    """What to do to have LiteRT's interpreter.
+
+    >>> "requirements.txt" in install_litert() or "nnopt[litert]" in install_litert()
+    True
+    """
+    if repository() is None:
+        return f'run `{python()} -m pip install "nnopt[tensorflow,litert]"`'
+    return f"in the course's folder run `{python()} -m pip install -r requirements.txt`"
+
+
 def _in_environment() -> bool:
     """Whether the running Python has packages of its own, apart from those of the system."""
     return sys.prefix != sys.base_prefix or "CONDA_PREFIX" in os.environ

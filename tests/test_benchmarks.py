@@ -17,6 +17,7 @@ from benchmarks import (
     before,
     blocks,
     cold,
+    compression,
     fit,
     frameworks,
     parallel,
@@ -28,9 +29,13 @@ from benchmarks.__main__ import SUBJECTS, main
 from benchmarks.frameworks import Rival, worker
 from benchmarks.timing import Measurement, as_markdown, at_least, at_most, compared, interleaved, machine, quartiles
 from nnopt_utils._commands import has_tensorflow
+from nnopt_utils.compression import prune
+from nnopt_utils.datasets import load_mnist
+from nnopt_utils.networks import MLP
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = {"memory": ["B"], "scipy": ["s", "evaluations"], "parallel": ["s", "updates/s", "B/s"]}
+UNITS["compression"] = ["s", "B/s"]
 MISSING = Rival("missing", "ours", "a-package-that-nobody-wrote")
 
 
@@ -118,6 +123,62 @@ def test_which_figures_have_targets(report):
         assert bounds[("frameworks", "Adam, batch 32: Keras, fit")] == ("ratio", "≥", 4.5)
         assert bounds[("frameworks", "Adam, batch 128: Keras, fit")] == ("ratio", "≥", 3.5)
         assert bounds[("cold", "MNIST, 1 epoch at batch 32, test accuracy: Keras")] == ("ratio", "≥", 6.0)
+
+
+@pytest.mark.slow
+def test_what_is_measured_of_compression(report):
+    rows = [(f["name"], f["unit"]) for f in report["figures"] if f["subject"] == "compression"]
+    rates = [name for name, unit in rows if unit == "B/s"]
+    assert rates == [f"{what} 784-300-100-10, {name}" for what in ("encode", "decode") for name in compression.files()]
+    latencies = {name for name, unit in rows if unit == "s"}
+    images = load_mnist().x_train[:100]
+    assert latencies == {
+        f"784-300-100-10, batch {batch}: {name}" for batch in ("1", "1,000") for name in compression.forms(images)
+    }
+
+
+def test_sparse_matrices_give_the_same_answers():
+    network = prune(MLP(compression.LAYER_SIZES, seed=0), compression.SPARSITY)
+    x = np.random.default_rng(0).uniform(size=(7, 784)).astype(np.float32)
+    np.testing.assert_allclose(compression.Sparse(network).forward(x), network.forward(x), rtol=1e-4, atol=1e-5)
+
+
+def test_tables_are_compared_run_by_run(tmp_path):
+    def table(name, *rows):
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return path
+
+    run = {"label": "taught", "seed": 0, "test_error": 1.5, "seconds": 2.0}
+    committed = table("a.jsonl", run, {**run, "seed": 1, "seconds": 4.0}, {**run, "seed": 2})
+    new = table("b.jsonl", {**run, "seed": 1, "test_error": 1.75, "seconds": 8.0}, {**run, "seconds": 4.0})
+    found = compression._table_again(committed, new)
+    assert found == "  a.jsonl: 2 of 3 runs again, errors +0.12 points in the mean, 0.25 at most"
+
+
+def test_tables_are_made_in_another_folder(tmp_path, monkeypatch):
+    row = json.dumps({"seed": 0, "test": 2.0, "seconds": 1.0}) + "\n"
+    (tmp_path / "t.jsonl").write_text(row, encoding="utf-8")
+
+    class Module:
+        __name__, FOLDER = "chapter.toy", tmp_path
+
+        @staticmethod
+        def main(folder):
+            assert folder != tmp_path and not list(folder.iterdir())
+            (folder / "t.jsonl").write_text(row, encoding="utf-8")
+
+    assert compression._again(Module()) == [
+        "toy: 0 minutes",
+        "  t.jsonl: 1 of 1 runs again, errors +0.00 points in the mean, 0.00 at most",
+    ]
+
+
+def test_full_tables_have_to_be_asked_for_with_their_subject(capsys):
+    for arguments in (["--full"], ["fit", "--full"], ["compression", "--full", "--quick"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert "got --full; expected it with the subject compression" in capsys.readouterr().err
 
 
 def test_a_method_that_is_not_there_is_not_compared():

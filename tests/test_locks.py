@@ -18,14 +18,15 @@ ROOT = Path(__file__).parent.parent
 # The extras that each lock is compiled with. uv leaves them out of its first line, as all that they need is listed.
 LOCKS = {
     "requirements-light.txt": (),
-    "requirements.txt": ("tensorflow",),
-    "requirements-dev.txt": ("tensorflow", "dev"),
+    "requirements.txt": ("tensorflow", "litert"),
+    "requirements-dev.txt": ("tensorflow", "litert", "dev"),
 }
 PYTHONS = [f"3.{minor}" for minor in range(OLDEST_PYTHON[1], NEWEST_PYTHON[1] + 1)]
 INTEL_MAC = ("darwin", "x86_64")
 PLATFORMS = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), INTEL_MAC, ("win32", "AMD64"))
 # The packages of TensorFlow, and some that only it brings along.
 OF_TENSORFLOW = {"tensorflow", "tensorflow-cpu", "keras", "h5py", "grpcio", "libclang", "ml-dtypes", "protobuf"}
+OF_TENSORFLOW |= {"ai-edge-litert", "backports-strenum"}
 
 
 def lines(name: str) -> list[str]:
@@ -89,7 +90,7 @@ def test_each_dependency_is_locked_once_and_within_its_range(name, python, syste
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize(("system", "machine"), PLATFORMS)
 def test_each_machine_gets_tensorflow_or_has_none(python, system, machine):
-    """What the learner's lock installs where: TensorFlow in one build, or not a package of it."""
+    """What the learner's lock installs where: TensorFlow in one build, and LiteRT, or not a package of them."""
     names = [lock.name for lock in applying(pinned("requirements.txt"), environment(python, system, machine))]
     if python == "3.14" or (system, machine) == INTEL_MAC:
         assert not OF_TENSORFLOW & set(names)

@@ -99,7 +99,13 @@ def test_what_is_in_it(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         assert hashlib.sha256(archive.read(f"{SHIPPED}/data/mnist.npz")).hexdigest() == MNIST_SHA256
-        for pattern in ("notebooks/*.ipynb", "data/experiments/*.jsonl", "data/nist_strd/*", "data/README.md"):
+        for pattern in (
+            "notebooks/*.ipynb",
+            "data/experiments/*.jsonl",
+            "data/experiments/*.npy",
+            "data/nist_strd/*",
+            "data/README.md",
+        ):
             files = sorted(ROOT.glob(pattern))
             assert files
             for file in files:

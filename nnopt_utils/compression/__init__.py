@@ -4,37 +4,40 @@ A :class:`CompressedMLP` is an ``MLP`` whose tensors are made from other numbers
 the methods below return networks of such forms, or smaller ones, and take any ``MLP``, compressed or not: they compose.
 
 ========================  =====================================================================================
+``distillation``          a small network learns from the outputs of a large one
 ``file_format``           a network in a file, every byte of it
 ``forms``                 how a tensor is made from the numbers that are free
 ``frozen``                tensors that training leaves alone
 ``gptq``                  rounding in which later weights make up for the errors of those before
-``gradual``               pruning in rounds, with training between them
+``gradual``               pruning a little at a time, with training in between
 ``grids``                 equally spaced values, and the codes that stand for them
 ``huffman``               short words for frequent symbols
+``integer``               inference with int8 weights and activations, in integers alone
 ``k_means``               clusters of numbers on a line
 ``lora``                  a frozen matrix, and a trained update to it of low rank
-``low_rank``              a layer as two thinner ones, by truncated singular value decomposition
 ``lottery``               the mask of a trained network with the weights of its beginning, and controls
+``low_rank``              a layer as two thinner ones, by truncated singular value decomposition
 ``magnitude``             pruning by magnitude
 ``masked``                tensors with zeros that stay zero
-``n_of_m``                of every m weights at most n stay
+``n_of_m``                at most n of every m weights
 ``network``               ``CompressedMLP``: ``fit`` trains its free numbers
-``quantized``             weights on a grid: rounded once, or trained with the rounding
 ``packing``               numbers and codes as bytes, and a careful reader
 ``positions``             where the stored entries lie, in few bytes
+``quantized``             weights on a grid: rounded once, or trained with the rounding
 ``sharing``               weights that share a few values
 ``sparse_formats``        what a matrix with zeros takes in the usual formats
 ``sparse_indices``        the gaps between the entries that are kept
 ``structured``            whole neurons go
-``surgeon``               pruning by curvature, in which the other weights move
+``surgeon``               what it costs to delete a weight, by the loss's curvature
 ========================  =====================================================================================
 """
 
+from nnopt_utils.compression.distillation import distill, distillation_loss, teacher_logits
 from nnopt_utils.compression.file_format import file_parts, from_bytes, load_compressed, save_compressed, to_bytes
 from nnopt_utils.compression.forms import Dense, Form, Stored
 from nnopt_utils.compression.frozen import Frozen
 from nnopt_utils.compression.gptq import gptq, gptq_layer
-from nnopt_utils.compression.gradual import prune_gradually, sparsity_schedule
+from nnopt_utils.compression.gradual import gradual_sparsity, prune_gradually
 from nnopt_utils.compression.grids import Grid, grid_for
 from nnopt_utils.compression.huffman import (
     canonical_codes,
@@ -44,6 +47,7 @@ from nnopt_utils.compression.huffman import (
     huffman_decode,
     huffman_encode,
 )
+from nnopt_utils.compression.integer import ActivationScale, IntegerLayer, IntegerMLP, fixed_point, multiply_fixed_point
 from nnopt_utils.compression.k_means import Clusters, k_means
 from nnopt_utils.compression.lora import LowRankUpdate, add_low_rank_updates
 from nnopt_utils.compression.lottery import rewind, shuffle_masks
@@ -58,33 +62,40 @@ from nnopt_utils.compression.sharing import Shared, share_weights
 from nnopt_utils.compression.sparse_formats import sparse_bytes
 from nnopt_utils.compression.sparse_indices import gaps_from, kept_from
 from nnopt_utils.compression.structured import remove_neurons
-from nnopt_utils.compression.surgeon import Deletion, obd_saliency, obs_delete, obs_saliency, optimal_brain_surgeon
+from nnopt_utils.compression.surgeon import Surgery, obd_saliency, obs_delete, obs_saliency, optimal_brain_surgeon
 
 __all__ = [
+    "ActivationScale",
     "Clusters",
     "CompressedMLP",
-    "Deletion",
     "Dense",
     "Factors",
     "Form",
     "FormatError",
     "Frozen",
     "Grid",
+    "IntegerLayer",
+    "IntegerMLP",
     "LowRankUpdate",
     "Masked",
     "Quantized",
     "Shared",
     "Stored",
+    "Surgery",
     "add_low_rank_updates",
     "canonical_codes",
     "check_lengths",
     "code_lengths",
+    "distill",
+    "distillation_loss",
     "entropy",
     "file_parts",
+    "fixed_point",
     "from_bytes",
     "gaps_from",
     "gptq",
     "gptq_layer",
+    "gradual_sparsity",
     "grid_for",
     "huffman_decode",
     "huffman_encode",
@@ -92,6 +103,7 @@ __all__ = [
     "kept_from",
     "load_compressed",
     "low_rank",
+    "multiply_fixed_point",
     "n_of_m_bytes",
     "obd_saliency",
     "obs_delete",
@@ -109,7 +121,7 @@ __all__ = [
     "shuffle_masks",
     "sparse_bytes",
     "sparsity_of",
-    "sparsity_schedule",
+    "teacher_logits",
     "to_bytes",
     "truncated_svd",
 ]

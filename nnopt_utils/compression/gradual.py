@@ -1,8 +1,9 @@
-"""Gradual pruning: prune a little, train what is left, prune further."""
+"""Gradual pruning: a little at a time, with training in between."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,50 +17,42 @@ from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import Optimizer
 from nnopt_utils.training import fit
 
-Shares = float | list[float]
 
+def gradual_sparsity(t: int, rounds: int, final: float, initial: float = 0.0) -> float:
+    r"""Return the sparsity after round t of n: it rises fast at first, while there is much to spare, and then slowly.
 
-def sparsity_schedule(
-    t: float, final: float = 0.9, initial: float = 0.0, begin: float = 0.0, end: float = 1.0
-) -> float:
-    r"""Return the share of zeros at time t on a cubic from one share to another: fast at first, slow at the end.
-
-    .. math:: s_t = s_f + (s_i - s_f) \left(1 - \frac{t - t_0}{t_1 - t_0}\right)^3
-
-    It stays at the first share before :math:`t_0`, and at the last one after :math:`t_1`.
+    .. math:: s_t = s_n + (s_0 - s_n) \left(1 - \frac{t}{n}\right)^3
 
     Args:
-        t: the time, in rounds, epochs or steps.
-        final: s_f in [0, 1), the last share; default 0.9.
-        initial: s_i in [0, 1), the first share; default 0.
-        begin: t₀; default 0.
-        end: t₁ > t₀; default 1.
+        t: the round, from 0 to ``rounds``.
+        rounds: n, from 1.
+        final: s_n, in [0, 1).
+        initial: s_0, in [0, 1); default 0.
 
     Raises:
-        TypeError, ValueError: bad arguments.
+        TypeError, ValueError: numbers out of range.
 
     Example:
-        >>> [round(sparsity_schedule(t, final=0.9, end=4), 3) for t in range(5)]
+        >>> [round(gradual_sparsity(t, 4, 0.9), 3) for t in range(5)]
         [0.0, 0.52, 0.787, 0.886, 0.9]
 
     Source: M. Zhu, S. Gupta, "To prune, or not to prune: exploring the efficacy of pruning for model compression", 2017
-    (arXiv 1710.01878), where training goes on between the times, and masks change at every Δt steps.
+    (arXiv 1710.01878), equation 1.
     """
-    check_number("t", t)
-    check_fraction("final", final)
-    check_fraction("initial", initial)
-    check_number("begin", begin)
-    check_number("end", end, low=begin, low_open=True)
-    left = 1 - min(max((t - begin) / (end - begin), 0), 1)
-    return float(final + (initial - final) * left**3)
+    check_integer("rounds", rounds, low=1)
+    check_integer("t", t, low=0, high=rounds)
+    s_n, s_0 = (
+        check_number(name, value, low=0.0, high=1.0, high_open=True)
+        for name, value in (("final", final), ("initial", initial))
+    )
+    return s_n + (s_0 - s_n) * (1 - t / rounds) ** 3
 
 
 def prune_gradually(
     network: MLP,
-    make_optimizer: Callable[[], Optimizer],
+    optimizer: Callable[[], Optimizer],
     data: Any,
-    sparsity: float | list[Shares] = 0.9,
-    rounds: int | None = None,
+    sparsities: list[float] | list[list[float]],
     epochs: int = 1,
     batch_size: int = 32,
     scope: str = "global",
@@ -67,93 +60,70 @@ def prune_gradually(
     seed: int | np.random.Generator = 0,
     progress: bool = True,
 ) -> tuple[CompressedMLP, list[History]]:
-    """Return a network that was pruned in rounds, and trained in each of them on what the round left.
+    """Prune to each sparsity in turn, and train what is left after each.
 
-    A round is :func:`prune`, then ``fit``. Weights that the training finds to matter grow, and those that go in the
-    next round are other ones than would go now.
+    In training the weights that matter grow, so those that go in a later round are not those that would go at once.
 
     Args:
-        network: an ``MLP``, or a compressed one whose weights are dense or masked, trained before. It is not changed.
-        make_optimizer: a function without arguments that makes a new optimizer: one a round, since there are fewer free
-            numbers each time. ``lambda: Adam(1e-3)``.
-        data: what ``fit`` takes.
-        sparsity: a number: the share of zeros after the last round; those before are on :func:`sparsity_schedule` from
-            what is zero by a mask already. A list: the share after each round, a number or, as :func:`prune` takes it,
-            a list with one for each chosen layer. Default 0.9.
-        rounds: how many, with a number; default 5. A list has as many as it has shares.
-        epochs: of training in each round; default 1.
-        batch_size: B; default 32.
-        scope, layers: as of :func:`prune`.
-        seed: an integer or a ``numpy.random.Generator``: each round has an order of the samples of its own.
-        progress: show a progress bar for each round, as ``fit`` does.
+        network: an ``MLP``, or a compressed one whose weights are dense or masked. It is not changed.
+        optimizer: called without arguments, gives a new ``Optimizer`` for each round: fewer numbers are free in each.
+        data: as for ``fit``.
+        sparsities: after each round, as ``[gradual_sparsity(t, 5, 0.95) for t in range(1, 6)]``: what :func:`prune`
+            takes, a number or a list with one for each chosen layer. They do not fall.
+        epochs: of training after each pruning, from 1; default 1.
+        batch_size, progress: as for ``fit``.
+        scope, layers: as for ``prune``.
+        seed: an integer or a ``numpy.random.Generator``; each round takes the samples in orders of its own.
 
     Returns:
-        The network and the history of each round. An interrupt ends the round under way as it ends ``fit``, and no
-        other begins: the network has then the zeros of this round.
+        The pruned network, and the history of each round. An interrupt ends the round under way as it ends ``fit``, and
+        there is no further one: the network has the zeros of this round.
 
     Raises:
-        TypeError, ValueError: bad arguments; shares that fall. Nothing is trained.
-        DivergenceError: as of ``fit``.
+        TypeError, ValueError: bad arguments; sparsities that fall. Nothing is trained.
+        DivergenceError: as ``fit``.
 
     Example:
+        >>> from nnopt_utils.compression import sparsity_of
         >>> from nnopt_utils.optimizers import Adam
-        >>> x = np.random.default_rng(0).normal(size=(200, 10)); y = (x[:, 0] > 0).astype(int)
-        >>> small, histories = prune_gradually(
-        ...     MLP([10, 20, 2], seed=0), lambda: Adam(0.01), (x, y), sparsity=0.9, rounds=3, progress=False
-        ... )
-        >>> small.n_parameters, len(histories)      # 24 weights and 22 biases
-        (46, 3)
+        >>> x = np.random.default_rng(0).normal(size=(64, 5))
+        >>> data = x, x[:, :3].argmax(axis=1)
+        >>> pruned, histories = prune_gradually(MLP([5, 20, 3]), Adam, data, [0.5, 0.8], scope="layer", progress=False)
+        >>> sparsity_of(pruned), len(histories)
+        ([0.8, 0.8], 2)
 
-        Each layer on a cubic of its own, as LeNet-300-100 has it in the first paper below:
+        Each layer on a curve of its own, to the shares that the paper below has for LeNet-300-100:
 
         >>> finals = [0.92, 0.91, 0.74]
-        >>> shares = [[sparsity_schedule(t, final, end=5) for final in finals] for t in range(1, 6)]
-        >>> [round(share, 2) for share in shares[0]]
+        >>> sparsities = [[gradual_sparsity(t, 5, final) for final in finals] for t in range(1, 6)]
+        >>> [round(sparsity, 2) for sparsity in sparsities[0]]
         [0.45, 0.44, 0.36]
 
-    Source: S. Han, J. Pool, J. Tran, W. J. Dally, "Learning both weights and connections for efficient neural
-    networks", NeurIPS 2015 (arXiv 1506.02626); the cubic: as of :func:`sparsity_schedule`.
+    Source: pruning and training in turn: S. Han, J. Pool, J. Tran, W. J. Dally, NeurIPS 2015 (arXiv 1506.02626).
     """
-    compressed = CompressedMLP(check_network(network))
-    chosen = chosen_layers(network, layers)
-    if not callable(make_optimizer):
+    check_network(network)
+    if not callable(optimizer) or isinstance(optimizer, Optimizer):
         raise TypeError(
-            f"make_optimizer: got {describe(make_optimizer)}; expected a function that makes a new optimizer, such as "
-            "lambda: Adam(1e-3)"
+            f"optimizer: got {describe(optimizer)}; expected a function that gives a new one: lambda: Adam(0.001)"
         )
-    shares = _shares_by_round(compressed, chosen, sparsity, rounds, scope)
-    prune(compressed, shares[-1], scope, chosen)  # bad arguments are found before anything is trained
-    generator, histories = as_generator(seed), []
+    start, chosen = CompressedMLP(network), chosen_layers(network, layers)
+    shares = _check_sparsities(sparsities, chosen)
     for share in shares:
-        compressed = prune(compressed, share, scope, chosen)
-        order = int(generator.integers(2**32))
-        histories.append(fit(compressed, make_optimizer(), data, epochs, batch_size, order, progress=progress))
+        prune(start, share, scope, chosen)  # what is refused is refused before anything is trained
+    generator, pruned, histories = as_generator(seed), start, []
+    for share in shares:
+        pruned, order = prune(pruned, share, scope, chosen), int(generator.integers(2**32))
+        histories.append(fit(pruned, optimizer(), data, epochs, batch_size, order, progress=progress))
         if histories[-1].interrupted:
             break
-    return compressed, histories
+    return pruned, histories
 
 
-def _shares_by_round(network: CompressedMLP, chosen: list[int], sparsity: Any, rounds: Any, scope: str) -> list[Any]:
-    """What ``prune`` is asked for in each round."""
-    if not isinstance(sparsity, list | tuple | np.ndarray):
-        check_fraction("sparsity", sparsity)
-        rounds = check_integer("rounds", 5 if rounds is None else rounds, low=1)
-        gone, size = (np.array(counts) for counts in zip(*(_gone(network, layer) for layer in chosen), strict=True))
-        now = gone / size if scope == "layer" else [gone.sum() / size.sum()]
-        cubics = [[sparsity_schedule(t, sparsity, float(s), end=rounds) for s in now] for t in range(1, rounds + 1)]
-        return cubics if scope == "layer" else [cubic[0] for cubic in cubics]
-    if rounds is not None and rounds != len(sparsity):
-        raise ValueError(f"rounds: got {describe(rounds)}; expected none, or {len(sparsity)}, as there are shares")
-    if len(sparsity) == 0:
-        raise ValueError(f"sparsity: got {describe(sparsity)}; expected a number, or a share for each round")
-    by_layer = np.array([one_a_layer(f"sparsity[{i}]", s, chosen, check_fraction) for i, s in enumerate(sparsity)])
-    for i in np.flatnonzero((np.diff(by_layer, axis=0) < 0).any(axis=1)):
-        raise ValueError(f"sparsity[{i + 1}]: got less than in the round before; expected shares that do not fall")
-    return list(sparsity)
-
-
-def _gone(network: CompressedMLP, layer: int) -> tuple[int, int]:
-    """How many weights of a layer are zero by a mask, and how many there are."""
-    form = network.forms[f"weights[{layer}]"]
-    size = int(np.prod(form.shape))
-    return (0 if form.kept is None else size - int(form.kept.sum())), size
+def _check_sparsities(sparsities: Any, layers: list[int]) -> list[float | list[float]]:
+    if not isinstance(sparsities, list | tuple | np.ndarray) or len(sparsities) == 0:
+        raise TypeError(f"sparsities: got {describe(sparsities)}; expected a list, a sparsity a round")
+    by_layer = [one_a_layer(f"sparsities[{i}]", each, layers, check_fraction) for i, each in enumerate(sparsities)]
+    for i, (before, after) in enumerate(pairwise(by_layer), 1):
+        if any(new < old for old, new in zip(before, after, strict=True)):
+            raise ValueError(f"sparsities[{i}]: got less than in the round before; expected numbers that rise")
+    return list(sparsities)

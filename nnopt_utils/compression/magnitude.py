@@ -84,7 +84,11 @@ def sparsity_of(network: MLP) -> list[float]:
 
 
 def magnitudes_of(network: CompressedMLP, name: str) -> np.ndarray:
-    """Absolute values, and −1 where a mask has taken a weight away: these go first."""
+    """Absolute values, and −1 where a mask has taken a weight away: these go first.
+
+    >>> magnitudes_of(CompressedMLP(MLP([2, 1], loss="mse", initializer="zeros")), "weights[0]").tolist()
+    [[0.0], [0.0]]
+    """
     form = network.forms[name]
     if not isinstance(form, Dense | Masked):
         raise ValueError(

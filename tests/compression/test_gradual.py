@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnopt_utils.compression import gradual, prune, prune_gradually, quantize, sparsity_of, sparsity_schedule
+from nnopt_utils.compression import gradual, gradual_sparsity, prune, prune_gradually, quantize, sparsity_of
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, Adam
 from nnopt_utils.training import fit
@@ -16,27 +16,21 @@ shares = st.floats(0, 0.99)
 
 
 class TestSchedule:
-    @given(shares, shares, st.floats(-5, 5), st.floats(0.1, 9))
-    def test_a_cubic_through_both_ends_flat_at_the_last(self, initial, final, begin, length):
-        def s(t):
-            return sparsity_schedule(t, final, initial, begin, begin + length)
-
-        assert s(begin) == s(begin - 1) == pytest.approx(initial, abs=1e-12)
-        assert s(begin + length) == s(begin + length + 3) == pytest.approx(final, abs=1e-12)
-        t = np.linspace(0, 1, 9)
-        values = np.array([s(begin + length * each) for each in t])
-        assert np.allclose(np.diff(values, 4), 0, atol=1e-9)  # of a cubic the fourth differences are zero
-        assert np.allclose(np.diff(values, 3), 6 * (final - initial) / 8**3, atol=1e-9)
-        assert abs(s(begin + length * 0.999) - final) <= 1e-8  # to third order
-        assert (np.diff(values) * np.sign(final - initial) >= -1e-12).all()
+    @given(shares, shares, st.integers(1, 12))
+    def test_a_cubic_through_both_ends_flat_at_the_last(self, initial, final, rounds):
+        values = np.array([gradual_sparsity(t, rounds, final, initial) for t in range(rounds + 1)])
+        assert values[0] == pytest.approx(initial, abs=1e-12) and values[-1] == final
+        assert np.allclose(np.diff(values, 3), 6 * (final - initial) / rounds**3, atol=1e-9)
+        assert values[-2] == pytest.approx(final + (initial - final) / rounds**3, abs=1e-12)
+        assert (np.diff(values) * np.sign(final - initial) >= 0).all()
 
     def test_refused(self):
         with pytest.raises(ValueError, match=r"final: got 1\.0"):
-            sparsity_schedule(0.5, final=1.0)
-        with pytest.raises(ValueError, match="end: got 1; expected a finite number > 2"):
-            sparsity_schedule(0.5, begin=2, end=1)
-        with pytest.raises(ValueError, match="t: got nan"):
-            sparsity_schedule(float("nan"))
+            gradual_sparsity(1, 2, 1.0)
+        with pytest.raises(ValueError, match="t: got 5"):
+            gradual_sparsity(5, 4, 0.9)
+        with pytest.raises(ValueError, match="rounds: got 0"):
+            gradual_sparsity(0, 0, 0.9)
 
 
 @pytest.fixture
@@ -64,26 +58,11 @@ class TestRounds:
         assert np.array_equal(small.parameters, expected.parameters)
         assert histories[0].seed != histories[1].seed
 
-    def test_counts_follow_the_cubic(self, data, monkeypatch):
-        asked = []
-        monkeypatch.setattr(gradual, "prune", lambda n, share, *rest: (asked.append(share), prune(n, share, *rest))[1])
-        small, histories = prune_gradually(network(), SGD, data, 0.9, rounds=4, progress=False)
-        assert len(histories) == 4 and asked[1:] == [sparsity_schedule(t, 0.9, end=4) for t in (1, 2, 3, 4)]
-        assert sum(int((form.kept).sum()) for form in list(small.forms.values())[::2]) == 156 - round(0.9 * 156)
-
-    def test_default_is_five_rounds(self, data):
-        assert len(prune_gradually(network(), SGD, data, progress=False)[1]) == 5
-
-    @pytest.mark.parametrize("scope", ["global", "layer"])
-    def test_goes_on_from_what_is_pruned(self, data, scope):
+    def test_goes_on_from_what_is_pruned(self, data):
         start = prune(network(), [0.5, 0.0])
-        small, _ = prune_gradually(start, SGD, data, 0.75, rounds=3, scope=scope, progress=False)
+        small, _ = prune_gradually(start, SGD, data, [0.5, 0.75], progress=False)
         assert not any(small.weights[k][~start.forms[f"weights[{k}]"].kept].any() for k in (0, 1))
-        zeros = [1 - form.kept.mean() for form in list(small.forms.values())[::2]]
-        if scope == "layer":
-            assert zeros == pytest.approx([0.75, 0.75], abs=0.01)
-        else:
-            assert np.average(zeros, weights=[120, 36]) == pytest.approx(0.75, abs=0.005)
+        assert sum(int(form.kept.sum()) for form in list(small.forms.values())[::2]) == 156 - round(0.75 * 156)
 
     def test_one_list_a_round_one_share_a_layer(self, data):
         small, histories = prune_gradually(network(), SGD, data, [[0.5, 0.2], [0.8, 0.5]], progress=False)
@@ -96,7 +75,8 @@ class TestRounds:
         start = network()
         fit(start, Adam(0.01), data, epochs=40, progress=False)
         before = start.parameters.copy()
-        rounds, _ = prune_gradually(start, lambda: Adam(0.01), data, 0.85, rounds=5, epochs=8, progress=False)
+        sparsities = [gradual_sparsity(t, 5, 0.85) for t in range(1, 6)]
+        rounds, _ = prune_gradually(start, lambda: Adam(0.01), data, sparsities, epochs=8, progress=False)
         assert np.array_equal(start.parameters, before)
         assert rounds.loss(*data) < prune(start, 0.85).loss(*data) / 2
 
@@ -112,25 +92,26 @@ class TestRounds:
 
     def test_validation_data_and_generator(self, data):
         seeds = np.random.default_rng(3), np.random.default_rng(3)
-        runs = [prune_gradually(network(), SGD, (*data, *data), 0.5, 2, seed=s, progress=False) for s in seeds]
+        runs = [prune_gradually(network(), SGD, (*data, *data), [0.3, 0.5], seed=s, progress=False) for s in seeds]
         assert np.array_equal(runs[0][0].parameters, runs[1][0].parameters) and len(runs[0][1][1].val_loss) == 1
 
     def test_float64(self, data):
-        assert prune_gradually(network(dtype="float64"), SGD, data, 0.5, 1, progress=False)[0].dtype == np.float64
+        assert prune_gradually(network(dtype="float64"), SGD, data, [0.5], progress=False)[0].dtype == np.float64
 
 
 class TestRefused:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"sparsity": 1.0}, r"sparsity: got 1\.0"),
-            ({"sparsity": [0.5, 1.0]}, r"sparsity\[1\]: got 1\.0"),
-            ({"sparsity": [0.5, 0.4]}, r"sparsity\[1\]: got less than in the round before"),
-            ({"sparsity": [[0.5, 0.4], [0.5, 0.3]]}, r"sparsity\[1\]: got less than in the round before"),
-            ({"sparsity": [[0.5], [0.6]]}, r"sparsity\[0\]: got \[0\.5\]; expected one value for all, or a list of 2"),
-            ({"sparsity": []}, r"sparsity: got \[\]"),
-            ({"sparsity": [0.1, 0.2], "rounds": 3}, "rounds: got 3; expected none, or 2"),
-            ({"rounds": 0}, "rounds: got 0"),
+            ({"sparsities": 0.5}, r"sparsities: got 0\.5; expected a list, a sparsity a round"),
+            ({"sparsities": [0.5, 1.0]}, r"sparsities\[1\]: got 1\.0"),
+            ({"sparsities": [0.5, 0.4]}, r"sparsities\[1\]: got less than in the round before"),
+            ({"sparsities": [[0.5, 0.4], [0.5, 0.3]]}, r"sparsities\[1\]: got less than in the round before"),
+            (
+                {"sparsities": [[0.5], [0.6]]},
+                r"sparsities\[0\]: got \[0\.5\]; expected one value for all, or a list of 2",
+            ),
+            ({"sparsities": []}, r"sparsities: got \[\]"),
             ({"scope": "all"}, "scope: got 'all'"),
             ({"layers": [2]}, r"layers\[0\]: got 2"),
             ({"seed": -1}, "seed: got -1"),
@@ -140,16 +121,14 @@ class TestRefused:
     def test_bad_arguments_before_any_training(self, data, monkeypatch, options, message):
         monkeypatch.setattr(SGD, "step", lambda *_: pytest.fail("trained"))
         with pytest.raises((TypeError, ValueError), match=message):
-            prune_gradually(network(), SGD, data, **options, progress=False)
+            prune_gradually(network(), SGD, data, **{"sparsities": [0.2, 0.5], **options}, progress=False)
 
     def test_other_things(self, data):
-        with pytest.raises(TypeError, match=r"make_optimizer: got SGD.*a function that makes a new optimizer"):
-            prune_gradually(network(), SGD(), data)
+        with pytest.raises(TypeError, match=r"optimizer: got SGD.*a function that gives a new one"):
+            prune_gradually(network(), SGD(), data, [0.5])
         with pytest.raises(TypeError, match="network: got 3"):
-            prune_gradually(3, SGD, data)
-        with pytest.raises(ValueError, match=r"expected at least 0\.5, what is zero already"):
-            prune_gradually(prune(network(), 0.5), SGD, data, 0.2)
+            prune_gradually(3, SGD, data, [0.5])
         with pytest.raises(ValueError, match=r"expected at least 0\.5, what is zero already"):
             prune_gradually(prune(network(), 0.5), SGD, data, [0.2, 0.6])
         with pytest.raises(ValueError, match="prune first"):
-            prune_gradually(quantize(network(), bits=4), SGD, data)
+            prune_gradually(quantize(network(), bits=4), SGD, data, [0.5])

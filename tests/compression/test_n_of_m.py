@@ -92,16 +92,18 @@ class TestBytes:
         m = n + more
         place = next(b for b in range(10) if 2**b >= m)
         total = sum(n * (bits + place) for _ in range(0, fan_in, m) for _ in range(fan_out))
-        assert n_of_m_bytes((fan_in, fan_out), n, m, bits) == math.ceil(total / 8)
+        assert n_of_m_bytes(fan_in, fan_out, n, m, bits) == math.ceil(total / 8)
 
     def test_shares(self):
-        assert n_of_m_bytes((64, 64), value_bits=16) / (64 * 64 * 2) == 0.5625
-        assert n_of_m_bytes((64, 64), value_bits=8) / (64 * 64) == 0.625
+        assert n_of_m_bytes(64, 64) / (64 * 64 * 2) == 0.5625
+        assert n_of_m_bytes(64, 64, value_bits=8) / (64 * 64) == 0.625
 
     def test_refused(self):
-        with pytest.raises(TypeError, match="shape: got 3; expected"):
-            n_of_m_bytes(3)
-        with pytest.raises(ValueError, match=r"shape\[1\]: got 0"):
-            n_of_m_bytes((3, 0))
+        with pytest.raises(ValueError, match="fan_in: got 0"):
+            n_of_m_bytes(0, 3)
+        with pytest.raises(TypeError, match=r"fan_out: got 3\.0"):
+            n_of_m_bytes(3, 3.0)
+        with pytest.raises(ValueError, match="n: got 3; expected an integer >= 1 and <= 2"):
+            n_of_m_bytes(3, 3, 3, 2)
         with pytest.raises(ValueError, match="value_bits: got 0"):
-            n_of_m_bytes((3, 1), value_bits=0)
+            n_of_m_bytes(3, 1, value_bits=0)

@@ -1,1 +1,1 @@
-"""Chapter 11: model compression."""
+"""Chapter 11 of the course: its text, exercises, questions and figures."""

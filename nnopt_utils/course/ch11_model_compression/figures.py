@@ -138,7 +138,7 @@ def stages(rows: Rows, network: str, choice: Mapping[str, Any]) -> Figure:
         "shared": {"method": "shared"} | dict(choice),
         "centroids trained": {"method": "Deep Compression"} | dict(choice),
     }
-    for index, (label, values) in enumerate(parts.items()):
+    for index, values in enumerate(parts.values()):
         kilobytes = measured.column(rows, "bytes", network=network, **values).mean() / 1000
         test = measured.column(rows, "test", network=network, **values).mean()
         ax.barh(index, kilobytes, color=COLOURS["blue"])

@@ -206,14 +206,14 @@ def smallest(table: Sequence[dict[str, Any]], network: str, points: float, metho
     return dict(min(good, key=lambda s: column(table, "bytes", network=network, method=method, **dict(s)).mean()))
 
 
-def main() -> None:
+def main(folder: Path = FOLDER) -> None:
     """Write the tables, on all cores."""
     from joblib import Parallel, delayed
 
     data = load_mnist()
     jobs = [delayed(measure)(name, seed, data) for name, seeds in SEEDS.items() for seed in seeds]
-    _write(TABLE, Parallel(n_jobs=-1)(jobs))
-    _write(TICKETS, Parallel(n_jobs=-1)(delayed(tickets)(seed, data) for seed in range(10)))
+    _write(folder / TABLE.name, Parallel(n_jobs=-1)(jobs))
+    _write(folder / TICKETS.name, Parallel(n_jobs=-1)(delayed(tickets)(seed, data) for seed in range(10)))
 
 
 def _write(path: Path, parts: Iterable[list[dict[str, Any]]]) -> None:

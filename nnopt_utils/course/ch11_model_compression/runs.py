@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from nnopt_utils.compression import CompressedMLP, gptq, quantize, to_bytes
+from nnopt_utils.compression import (
+    CompressedMLP,
+    IntegerMLP,
+    LowRankUpdate,
+    code_lengths,
+    entropy,
+    gaps_from,
+    gptq,
+    prune,
+    quantize,
+    to_bytes,
+)
 from nnopt_utils.course.ch11_model_compression import measured
+from nnopt_utils.datasets import Dataset
+from nnopt_utils.keras_bridge import DeployedModel, DeployedRow, NumPyModel, deployed_row, keras_quantized, litert_model
 from nnopt_utils.networks import MLP
-
-
-def entropy_bits(shares: Any) -> float:
-    """−Σ p log₂ p of shares that add up to 1.
-
-    >>> entropy_bits([0.5, 0.25, 0.25])
-    1.5
-    """
-    p = np.asarray(shares, float)
-    p = p[p > 0]
-    return float(-(p * np.log2(p)).sum())
 
 
 def expected_bytes(shape: tuple[int, int], sparsity: float) -> dict[str, float]:
@@ -38,7 +43,7 @@ def expected_bytes(shape: tuple[int, int], sparsity: float) -> dict[str, float]:
         "dense": 4.0 * entries,
         "CSR": 2 * values + 4 * (shape[0] + 1),
         "bitmap": values + entries / 8,
-        "gaps": values + entries * entropy_bits([sparsity, 1 - sparsity]) / 8,
+        "gaps": values + entries * entropy([sparsity, 1 - sparsity]) / 8,
     }
 
 
@@ -55,7 +60,7 @@ def parts_of_weights(n: int, sparsity: float, code_bits: int) -> dict[str, dict[
         "dense": None,
         "16-bit numbers": 2.0 * kept,
         "bitmap": n / 8,
-        "gaps, Huffman": n * entropy_bits([1 - kept / n, kept / n]) / 8,
+        "gaps, Huffman": n * entropy([1 - kept / n, kept / n]) / 8,
     }
     return {
         name: {
@@ -137,3 +142,69 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         if not front or point[1] < front[-1][1]:
             front.append(point)
     return front
+
+
+def code_lengths_of(network: CompressedMLP) -> dict[str, tuple[int, float, float]]:
+    """What → bits a symbol in a code of fixed length, their entropy, and in Huffman's code: codes and gaps of layers.
+
+    >>> from nnopt_utils.compression import share_weights
+    >>> found = code_lengths_of(share_weights(prune(MLP([784, 10]), 0.9), clusters=4))
+    >>> list(found), found["codes of layer 0"][0]
+    (['codes of layer 0', 'gaps of layer 0'], 2)
+    """
+    found = {}
+    for k in range(len(network.weights)):
+        form, free = network.forms[f"weights[{k}]"], network.free(f"weights[{k}]")
+        stored = form.stored(free)
+        kept = np.ones(stored.shape, bool) if stored.kept is None else stored.kept
+        for what, symbols in {"codes": stored.values, "gaps": gaps_from(kept, 63)}.items():
+            counts = np.bincount(symbols)
+            huffman = float(counts @ code_lengths(counts) / counts.sum())
+            fixed = stored.bits if what == "codes" else 6
+            found[f"{what} of layer {k}"] = (fixed, entropy(counts), huffman)
+    return found
+
+
+def mirrored(data: Dataset) -> Dataset:
+    """The same images, mirrored at the diagonal.
+
+    >>> from nnopt_utils.datasets import load_mnist
+    >>> data = load_mnist()
+    >>> bool((mirrored(data).x_val[0].reshape(28, 28) == data.x_val[0].reshape(28, 28).T).all())
+    True
+    """
+
+    def turned(x: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(x.reshape(-1, 28, 28).transpose(0, 2, 1)).reshape(len(x), 784)
+
+    parts = {name: turned(getattr(data, name)) for name in ("x_train", "x_val", "x_test")}
+    return dataclasses.replace(data, **parts)
+
+
+def factor_norms(network: CompressedMLP, name: str, gradient: np.ndarray) -> tuple[float, float]:
+    """The norms of the gradients by A and by B of a tensor with a low-rank update."""
+    form = network.forms[name]
+    assert isinstance(form, LowRankUpdate)
+    A, B = form.factors(network.free(name, gradient))
+    return float(np.linalg.norm(A)), float(np.linalg.norm(B))
+
+
+def milliseconds(network: MLP, x: np.ndarray) -> float:
+    """The median time of a forward pass, on one BLAS thread."""
+    with threadpool_limits(1, user_api="blas"):
+        return NumPyModel("ours", 0, network).milliseconds(x)
+
+
+def tools(network: MLP, integers: IntegerMLP, data: Dataset) -> list[DeployedRow]:
+    """Our forms of a network, and those of Keras and LiteRT where they are installed, on the test images."""
+    models: list[DeployedModel] = [
+        NumPyModel("float32, NumPy", len(to_bytes(network)), network),
+        NumPyModel("int8, NumPy, integers alone", len(to_bytes(quantize(network, bits=8))), integers),
+    ]
+    calibration = data.x_train[:2000]
+    if find_spec("tensorflow"):
+        models += [keras_quantized(network, mode, calibration) for mode in ("float32", "int8", "int4", "gptq")]
+    if find_spec("tensorflow") and find_spec("ai_edge_litert"):
+        models += [litert_model(network, kind, calibration) for kind in ("float32", "dynamic", "int8")]
+    with threadpool_limits(1, user_api="blas"):
+        return [deployed_row(model, data.x_test, data.y_test) for model in models]

@@ -45,6 +45,8 @@ from tools.formulas.subjects.products import PRODUCTS, R_OPERATOR
 from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
+from tools.formulas.subjects.shrinking_distill import DISTILLATION
+from tools.formulas.subjects.shrinking_integer import SHRINKING_INTEGER
 from tools.formulas.subjects.shrinking_prune import PRUNING
 from tools.formulas.subjects.shrinking_share import SHARING
 from tools.formulas.subjects.workers import drift_point, shards
@@ -211,6 +213,8 @@ DOCUMENTED |= R_OPERATOR
 DOCUMENTED |= NATURAL_GRADIENT
 DOCUMENTED |= QUASI_NEWTON
 DOCUMENTED |= DELAYS
+DOCUMENTED |= DISTILLATION
+DOCUMENTED |= SHRINKING_INTEGER
 DOCUMENTED[parallel.data_parallel] = Subject("data_parallel", shards)
 DOCUMENTED[parallel.local_sgd_fixed_point] = Subject("local_sgd_fixed_point", drift_point)
 DOCUMENTED |= {owner: Subject(owner.__name__, forward) for owner in (backpropagation, networks.MLP)}

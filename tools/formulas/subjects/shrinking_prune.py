@@ -11,11 +11,11 @@ from nnopt_utils.networks import MLP
 from tools.formulas.claims import Subject
 
 
-def cubic(generator: np.random.Generator) -> dict[str, Any]:
-    s_i, s_f, t_0, length = generator.uniform([0.1, 0.6, 1, 2], [0.3, 0.9, 3, 5])
-    t = float(t_0 + generator.uniform(0.2, 0.8) * length)
-    s = compression.sparsity_schedule(t, s_f, s_i, t_0, t_0 + length)
-    return {"s_t": s, "s_i": s_i, "s_f": s_f, "t": t, "t_0": t_0, "t_1": t_0 + length}
+def cubic(generator: np.random.Generator) -> list[dict[str, Any]]:
+    s_0, s_n, n = float(generator.uniform(0.1, 0.3)), float(generator.uniform(0.6, 0.9)), 5
+    rounds = range(n + 1)
+    ends = {"s_0": s_0, "s_n": s_n, "n": n}
+    return [{**ends, "s": {t: compression.gradual_sparsity(t, n, s_n, s_0)}, "t": t} for t in rounds]
 
 
 def stored_bytes(generator: np.random.Generator) -> list[dict[str, Any]]:
@@ -23,7 +23,7 @@ def stored_bytes(generator: np.random.Generator) -> list[dict[str, Any]]:
     found = []
     for f, m, p in ((13, 4, 2), (12, 4, 2), (17, 5, 3), (11, 3, 2)):
         u, n, b = int(generator.integers(2, 5)), int(generator.integers(2, m)) if m > 3 else 2, 7
-        B = compression.n_of_m_bytes((f, u), n, m, b)
+        B = compression.n_of_m_bytes(f, u, n, m, b)
         found.append({"B": B, "f": f, "m": m, "u": u, "n": n, "b": b, "p": p})
     return found
 
@@ -31,19 +31,19 @@ def stored_bytes(generator: np.random.Generator) -> list[dict[str, Any]]:
 def weights_on_a_parabola(generator: np.random.Generator) -> dict[str, Any]:
     A = generator.normal(size=(4, 4))
     H, theta, q = A @ A.T + np.eye(4), generator.normal(size=4), int(generator.integers(4))
-    return {"H": H, "theta": theta, "q": q + 1, "e_q": np.eye(4)[q]}
+    return {"H": H, "theta": theta, "q": q + 1, "e_q": np.eye(4)[q]}  # q from 1, as on paper
 
 
 def damage(generator: np.random.Generator) -> dict[str, Any]:
     names = weights_on_a_parabola(generator)
-    return {**names, "L": compression.obd_saliency(names["theta"], names["H"])}
+    return {**names, "Delta J": compression.obd_saliency(names["theta"], names["H"])}
 
 
 def surgery(generator: np.random.Generator) -> dict[str, Any]:
     names = weights_on_a_parabola(generator)
     theta, inverse = names["theta"], np.linalg.inv(names["H"])
     after, left = compression.obs_delete(theta, inverse, names["q"] - 1)
-    return {**names, "L": compression.obs_saliency(theta, inverse), "theta'": after, "C": left}
+    return {**names, "Delta J": compression.obs_saliency(theta, inverse), "theta'": after, "C": left}
 
 
 def fewer_neurons(generator: np.random.Generator) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def fewer_neurons(generator: np.random.Generator) -> dict[str, Any]:
 
 
 PRUNING: dict[Any, Subject] = {
-    compression.sparsity_schedule: Subject("sparsity_schedule", cubic),
+    compression.gradual_sparsity: Subject("gradual_sparsity", cubic),
     compression.n_of_m_bytes: Subject("n_of_m_bytes", stored_bytes),
     compression.obd_saliency: Subject("obd_saliency", damage),
     compression.obs_saliency: Subject("obs_saliency", surgery),
