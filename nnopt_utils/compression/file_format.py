@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
+import math
 import os
+import secrets
+import shutil
 import struct
-import tempfile
 import zlib
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,6 +43,8 @@ LOSSES = ("cross_entropy", "binary_cross_entropy", "mse", "half_mse", "mae", "hu
 DTYPES = ("float32", "float64")
 KINDS = ("float", "codebook", "grid")
 RAW, PACKED, HUFFMAN = 0, 1, 2
+MOST_LAYERS = 1000
+MOST_LEVELS = 65536  # codes of 16 bits
 
 
 def save_compressed(network: MLP, path: str | os.PathLike[str]) -> int:
@@ -50,7 +54,8 @@ def save_compressed(network: MLP, path: str | os.PathLike[str]) -> int:
     the stored entries lie. Positions and codes are in Huffman's code where that is smaller. Numbers behind a grid, and
     how an optimizer stood, are not kept. The layout is that of ``docs/file_format.md``.
 
-    The file is written beside its place and then put there, so an interrupted writing leaves an old file as it was.
+    The file is written beside its place and then put there, so an interrupted writing leaves an old file as it was. It
+    may be read by whom any new file may, or as the old one; of a symbolic link, what it leads to is replaced.
 
     Args:
         network: an ``MLP``, compressed or not.
@@ -60,7 +65,8 @@ def save_compressed(network: MLP, path: str | os.PathLike[str]) -> int:
         The number of bytes.
 
     Raises:
-        TypeError, ValueError: no MLP, or one with an activation or loss that is not the library's own.
+        TypeError, ValueError: no MLP; one with an activation or loss that is not the library's own, with more than
+            1,000 layers, or with numbers that are not finite; no path.
         OSError: the file cannot be written.
 
     Example:
@@ -78,18 +84,20 @@ def save_compressed(network: MLP, path: str | os.PathLike[str]) -> int:
     Warning:
         A checksum finds accidents. It is no signature: whoever can write the file can write the checksum.
     """
-    data, place = to_bytes(network), Path(path)
-    handle, beside = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path: got {describe(path)}; expected a string or a path")
+    data, place = to_bytes(network), Path(os.path.realpath(path))
+    beside = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(beside, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if place.exists():
+            shutil.copymode(place, beside)
         os.replace(beside, place)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
+    finally:
+        beside.unlink(missing_ok=True)
     return len(data)
 
 
@@ -105,14 +113,15 @@ def load_compressed(path: str | os.PathLike[str]) -> MLP:
     Raises:
         FormatError: the file is damaged, cut off, of another version, or no such file. What it announces is compared
             with its length before memory is taken.
+        TypeError: no path.
         OSError: it cannot be read.
 
     Example:
         See :func:`save_compressed`.
     """
-    with open(path, "rb") as file:
-        data = file.read()
-    return _read(data, os.fspath(path))
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path: got {describe(path)}; expected a string or a path")
+    return _read(Path(path).read_bytes(), os.fspath(path))
 
 
 def to_bytes(network: MLP) -> bytes:
@@ -169,13 +178,25 @@ def file_parts(network: MLP) -> list[tuple[str, str, bytes]]:
     body = [("", "header", _architecture(compressed))]
     for name, form in compressed.forms.items():
         stored = form.stored(compressed.free(name))
+        _check_readable(name, stored, compressed.dtype)
         body += [(name, part, piece) for part, piece in _tensor(stored, compressed.dtype) if piece]
     checksum = zlib.crc32(b"".join(piece for _, _, piece in body))
     start = MAGIC + bytes([VERSION]) + struct.pack("<I", checksum)
     return [("", "header", start + body[0][2]), *body[1:]]
 
 
+def _check_readable(name: str, stored: Stored, dtype: np.dtype) -> None:
+    """Raise if these numbers would be refused when they are read."""
+    _index("kind of values", stored.kind, KINDS)
+    try:
+        _form(stored, dtype)
+    except ValueError as error:
+        raise ValueError(f"network: {name} cannot be stored: {error}") from None
+
+
 def _architecture(network: MLP) -> bytes:
+    if len(network.layer_sizes) > MOST_LAYERS + 1:
+        raise ValueError(f"network: got {len(network.layer_sizes) - 1:,} layers; expected at most {MOST_LAYERS:,}")
     sizes = b"".join(map(number_bytes, [len(network.layer_sizes), *network.layer_sizes]))
     names = [activation.name for activation in network.activation_functions]
     numbers = [_index("activation", name, ACTIVATIONS) for name in names]
@@ -227,7 +248,51 @@ def _read(data: bytes, name: str) -> MLP:
         raise FormatError(f"{name}: {error}") from None
 
 
+class _Architecture(NamedTuple):
+    """What the header says."""
+
+    layer_sizes: list[int]
+    activations: list[str]
+    loss: str
+    dtype: np.dtype
+    l2: float
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of the tensors: a matrix and a vector a layer."""
+        return [shape for fan_in, fan_out in pairwise(self.layer_sizes) for shape in ((fan_in, fan_out), (fan_out,))]
+
+    def network(self) -> MLP:
+        """With zeros for its weights."""
+        same = self.activations[0] if len(set(self.activations)) == 1 else self.activations
+        try:
+            return MLP(self.layer_sizes, same, self.loss, "zeros", self.l2, dtype=self.dtype.name)
+        except (TypeError, ValueError) as error:
+            raise FormatError(str(error)) from None
+
+
 def _network(data: bytes) -> MLP:
+    """The network. What takes more memory than the file comes last, when all bytes have been looked at."""
+    reader = _body(data)
+    architecture = _architecture_from(reader)
+    tensors = [_stored(reader, shape, architecture.dtype) for shape in architecture.shapes]
+    if reader.rest:
+        raise FormatError(f"got {reader.rest:,} bytes after the last tensor")
+    made = [_form(stored, architecture.dtype) for stored in tensors]
+    network = architecture.network()
+    if all(type(form) is Dense for form, _ in made):
+        for place, (_, free) in zip(network.layout, made, strict=True):
+            place.of(network.parameters)[...] = free
+        return network
+    names = [place.name for place in network.layout]
+    compressed = CompressedMLP(network, {name: form for name, (form, _) in zip(names, made, strict=True)})
+    for name, (_, free) in zip(names, made, strict=True):
+        compressed.free(name)[...] = free
+    return compressed
+
+
+def _body(data: bytes) -> Reader:
+    """What follows magic, version and checksum, if they are right."""
     reader = Reader(data)
     if data[: len(MAGIC)] != MAGIC:
         raise FormatError(f"got {data[: len(MAGIC)]!r}; expected a file that begins with {MAGIC!r}")
@@ -236,24 +301,14 @@ def _network(data: bytes) -> MLP:
         raise FormatError(f"got version {version}; expected {VERSION}: a newer nnopt may read it")
     if struct.unpack("<I", reader.take(4))[0] != zlib.crc32(data[reader.place :]):
         raise FormatError("the checksum is another than that of the bytes: the file is damaged or cut off")
-    network = _empty(reader)
-    forms: dict[str, Form] = {}
-    free: dict[str, np.ndarray] = {}
-    for place in network.layout:
-        forms[place.name], free[place.name] = _form(_stored(reader, place.shape, network.dtype), network.dtype)
-    if reader.rest:
-        raise FormatError(f"got {reader.rest:,} bytes after the last tensor")
-    compressed = CompressedMLP(network, {name: form for name, form in forms.items() if type(form) is not Dense})
-    for name, numbers in free.items():
-        compressed.free(name)[...] = numbers
-    return compressed if any(type(form) is not Dense for form in forms.values()) else compressed.decoded()
+    return reader
 
 
-def _empty(reader: Reader) -> MLP:
-    """The network that the header describes, all zeros; not larger than the bytes that follow can fill."""
+def _architecture_from(reader: Reader) -> _Architecture:
+    """The header, if the bytes that follow can fill the network that it describes."""
     n_sizes = reader.number()
-    if not 2 <= n_sizes <= reader.rest:
-        raise FormatError(f"got {n_sizes:,} layer sizes; expected at least 2, and the bytes for them")
+    if not 2 <= n_sizes <= MOST_LAYERS + 1:
+        raise FormatError(f"got {n_sizes:,} layer sizes; expected 2 to {MOST_LAYERS + 1:,}")
     sizes = [reader.number() for _ in range(n_sizes)]
     activations = [_name(reader.byte(), ACTIVATIONS, "activation") for _ in range(n_sizes - 2)]
     loss, dtype = _name(reader.byte(), LOSSES, "loss"), _name(reader.byte(), DTYPES, "number type")
@@ -261,11 +316,7 @@ def _empty(reader: Reader) -> MLP:
     n_parameters = sum(n * m + m for n, m in pairwise(sizes))
     if n_parameters > ENTRIES_A_BYTE * reader.rest:
         raise FormatError(f"got {n_parameters:,} parameters in {reader.rest:,} bytes; expected fewer, or more bytes")
-    try:
-        same = activations[0] if len(set(activations)) == 1 else activations
-        return MLP(sizes, same, loss, "zeros", l2, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise FormatError(str(error)) from None
+    return _Architecture(sizes, activations, loss, np.dtype(dtype), l2)
 
 
 def _name(number: int, names: tuple[str, ...], what: str) -> str:
@@ -275,36 +326,39 @@ def _name(number: int, names: tuple[str, ...], what: str) -> str:
 
 
 def _stored(reader: Reader, shape: tuple[int, ...], dtype: np.dtype) -> Stored:
+    """A tensor's record."""
     head = reader.byte()
     kind, way, coding = _name(head & 3, KINDS, "kind"), head >> 2 & 3, head >> 4
     kept = read_positions(reader, way, shape)
-    n = int(np.prod(shape)) if kept is None else int(kept.sum())
+    n = math.prod(shape) if kept is None else int(kept.sum())
     if n == 0:
         raise FormatError("got a tensor of which nothing is stored; expected at least one entry")
-    floats = dtype.newbyteorder("<").str
-    tables: dict[str, Any] = {}
     if kind == "float":
         if coding != RAW:
             raise FormatError(f"got {coding} as the coding of floats; expected {RAW}")
-        return Stored(kind, shape, kept, _finite(reader.array(floats, n)), 8 * dtype.itemsize, tables)
-    if kind == "codebook":
-        levels = reader.number()
-        tables["codebook"] = _finite(reader.array(floats, levels))
-    else:
-        levels, n_scales, n_zeros = reader.number(), reader.number(), reader.number()
-        if n_scales not in (0, shape[-1]) or n_zeros not in (1, max(n_scales, 1)):
-            raise FormatError(f"got {n_scales:,} scales and {n_zeros:,} zero points for {shape[-1]:,} units")
-        scale, zero = _finite(reader.array("<f4", max(n_scales, 1))), _finite(reader.array("<f4", n_zeros))
-        units = (n_scales,) if n_scales else ()
-        tables = {"scale": scale.reshape(units), "zero_point": np.broadcast_to(zero, scale.shape).reshape(units)}
-    if not 1 <= levels <= 65536:
-        raise FormatError(f"got {levels:,} different values; expected 1 to 65,536")
+        return Stored(kind, shape, kept, reader.array(dtype.newbyteorder("<").str, n), 8 * dtype.itemsize, {})
+    tables, levels = _read_tables(reader, kind, shape[-1], dtype)
     bits = max(1, (levels - 1).bit_length())
     codes = _codes(reader, coding, bits, n)
     if codes.max() >= levels:
         raise FormatError(f"got the code {codes.max()}; expected codes below {levels}")
-    tables["levels"] = levels
     return Stored(kind, shape, kept, codes, bits, tables)
+
+
+def _read_tables(reader: Reader, kind: str, units: int, dtype: np.dtype) -> tuple[dict[str, Any], int]:
+    """What turns codes into floats, and how many codes there are."""
+    levels = reader.number()
+    if not 1 <= levels <= MOST_LEVELS:
+        raise FormatError(f"got {levels:,} different values; expected 1 to {MOST_LEVELS:,}")
+    if kind == "codebook":
+        return {"codebook": reader.array(dtype.newbyteorder("<").str, levels)}, levels
+    n_scales, n_zeros = reader.number(), reader.number()
+    if n_scales not in (0, units) or n_zeros not in (1, max(n_scales, 1)):
+        raise FormatError(f"got {n_scales:,} scales and {n_zeros:,} zero points for {units:,} units")
+    scale, zero = reader.array("<f4", max(n_scales, 1)), reader.array("<f4", n_zeros)
+    shape = (n_scales,) if n_scales else ()
+    zero = np.broadcast_to(zero, scale.shape)
+    return {"scale": scale.reshape(shape), "zero_point": zero.reshape(shape), "levels": levels}, levels
 
 
 def _codes(reader: Reader, coding: int, bits: int, n: int) -> np.ndarray:
@@ -315,24 +369,47 @@ def _codes(reader: Reader, coding: int, bits: int, n: int) -> np.ndarray:
     raise FormatError(f"got {coding} as the coding of codes; expected {PACKED} or {HUFFMAN}")
 
 
-def _finite(numbers: np.ndarray) -> np.ndarray:
-    if not np.isfinite(numbers).all():
-        raise FormatError("got a number that is not finite")
-    return numbers
-
-
 def _form(stored: Stored, dtype: np.dtype) -> tuple[Form, np.ndarray]:
-    """The form that stored a tensor, and its free numbers."""
-    kept, shape = stored.kept, stored.shape
-    if stored.kind == "float":
-        return (Dense(shape), stored.values.reshape(shape)) if kept is None else (Masked(kept), stored.values)
-    codes = stored.values.reshape(shape) if kept is None else stored.values
-    if stored.kind == "codebook":
-        return Shared(codes, len(stored.tables["codebook"]), kept), stored.tables["codebook"]
-    try:
-        grid = Grid(stored.tables["scale"], stored.tables["zero_point"], int(stored.tables["levels"]))
-    except (TypeError, ValueError) as error:
-        raise FormatError(str(error)) from None
-    form = Quantized(grid, shape, kept)
-    entries = grid if kept is None else grid.of_columns(form.index % shape[-1])
-    return form, entries.values(codes)
+    """The form that stored a tensor, and its free numbers, in the network's dtype."""
+    with np.errstate(all="ignore"):  # what overflows is found out below
+        try:
+            form, numbers = MAKERS[stored.kind](stored)
+        except (TypeError, ValueError) as error:
+            raise FormatError(str(error)) from None
+        free = numbers.astype(dtype)
+        if not np.isfinite(free).all():
+            raise FormatError("got a number that is not finite")
+        if isinstance(form, Quantized) and (form.stored(free).values != stored.values).any():
+            raise FormatError("got a grid whose values floating-point numbers do not tell apart")
+    return form, free
+
+
+def _from_floats(stored: Stored) -> tuple[Form, np.ndarray]:
+    if stored.kept is None:
+        return Dense(stored.shape), stored.values.reshape(stored.shape)
+    return Masked(stored.kept), stored.values
+
+
+def _from_codebook(stored: Stored) -> tuple[Form, np.ndarray]:
+    codebook = stored.tables["codebook"]
+    return Shared(_of_shape(stored), len(codebook), stored.kept), codebook
+
+
+def _from_grid(stored: Stored) -> tuple[Form, np.ndarray]:
+    """The numbers behind the grid become those on it."""
+    grid = Grid(stored.tables["scale"], stored.tables["zero_point"], int(stored.tables["levels"]))
+    form = Quantized(grid, stored.shape, stored.kept)
+    entries = grid if stored.kept is None else grid.of_columns(form.index % stored.shape[-1])
+    return form, entries.values(_of_shape(stored))
+
+
+def _of_shape(stored: Stored) -> np.ndarray:
+    """The codes as the forms have them."""
+    return stored.values.reshape(stored.shape) if stored.kept is None else stored.values
+
+
+MAKERS: dict[str, Callable[[Stored], tuple[Form, np.ndarray]]] = {
+    "float": _from_floats,
+    "codebook": _from_codebook,
+    "grid": _from_grid,
+}

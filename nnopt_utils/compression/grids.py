@@ -112,7 +112,9 @@ class Grid:
         places = np.asarray(tensor / self.scale)
         places += self.zero_point
         np.rint(places, out=places)
-        return np.asarray(np.clip(places, 0, self.levels - 1, out=places))
+        np.clip(places, 0, self.levels - 1, out=places)
+        places += 0.0  # no −0
+        return places
 
 
 def grid_for(

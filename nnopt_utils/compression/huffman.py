@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from nnopt_utils._validation import as_array, check_array, check_integer, describe
 
 LONGEST = 15  # bits of a word: a length then fits four bits
+MOST_BITS = 16  # for which the decoder's table, of 2^16 entries, is still small
 
 
 def entropy(counts: Any) -> float:
@@ -43,7 +45,7 @@ def code_lengths(counts: Any, longest: int = LONGEST) -> np.ndarray:
 
     Args:
         counts: how often each symbol occurs, integers >= 0; at least one above.
-        longest: from 1; default 15.
+        longest: from 1 to 16; default 15.
 
     Returns:
         Integers, 0 for a symbol that does not occur. A symbol that is alone gets one bit.
@@ -59,7 +61,7 @@ def code_lengths(counts: Any, longest: int = LONGEST) -> np.ndarray:
     L. L. Larmore, D. S. Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", JACM 37, 1990.
     """
     numbers = _counts(counts)
-    check_integer("longest", longest, low=1, high=32)
+    check_integer("longest", longest, low=1, high=MOST_BITS)
     present = np.flatnonzero(numbers)
     if len(present) > 2**longest:
         raise ValueError(f"longest: got {longest}; expected more, for {len(present):,} symbols")
@@ -111,7 +113,7 @@ def check_lengths(lengths: Any) -> np.ndarray:
     One symbol alone has one bit.
 
     Args:
-        lengths: bits of each symbol's word, 0 for none, at most 32.
+        lengths: bits of each symbol's word, 0 for none, at most 16.
 
     Raises:
         TypeError, ValueError: others.
@@ -128,8 +130,8 @@ def check_lengths(lengths: Any) -> np.ndarray:
     if bits.ndim != 1 or bits.dtype.kind not in "iu" or not bits.size:
         raise TypeError(f"lengths: got {describe(lengths)}; expected a list of integers")
     bits = bits.astype(np.int64)
-    if bits.min() < 0 or bits.max() > 32:
-        raise ValueError(f"lengths: got {bits.min()} to {bits.max()}; expected 0 to 32")
+    if bits.min() < 0 or bits.max() > MOST_BITS:
+        raise ValueError(f"lengths: got {bits.min()} to {bits.max()}; expected 0 to {MOST_BITS}")
     used = bits[bits > 0]
     if len(used) == 1 and used[0] == 1:
         return bits
@@ -188,42 +190,49 @@ def huffman_decode(data: bytes, lengths: Any, n: int) -> np.ndarray:
     check_integer("n", n, low=0)
     if n > 8 * len(data):
         raise ValueError(f"n: got {n:,}; expected at most {8 * len(data):,}, one symbol a bit of the data")
-    symbol_at, length_at = _look_up(data, bits)
-    following = (np.arange(len(length_at)) + length_at).tolist()
-    places, place, end = [0] * n, 0, len(following)
+    symbol_of, length_of = _table(bits)
+    windows = _windows(data, int(bits.max()))
+    lengths = length_of[windows].tobytes()  # of bytes Python reads an entry fastest
+    places, place = array("q", bytes(8 * n)), 0
     for i in range(n):
-        if place >= end:
+        if place >= len(lengths):
             raise ValueError(f"data: got {len(data):,} bytes with {i:,} symbols; expected {n:,}")
         places[i] = place
-        place = following[place]
-    if place > end or -(-place // 8) != len(data) or (place < end and np.unpackbits(_bytes(data))[place:].any()):
+        place += lengths[place]
+    fill = 8 * len(data) - place
+    if not 0 <= fill < 8 or (fill and data[-1] % 2**fill):
         raise ValueError(f"data: got {len(data):,} bytes; expected those of {n:,} symbols and no more")
-    symbols = symbol_at[places]
+    symbols = symbol_of[windows[np.frombuffer(places, np.int64)]]
     if n and symbols.min() < 0:
         raise ValueError("data: got a word that this code does not have")
     return symbols
 
 
-def _look_up(data: bytes, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The symbol whose word begins at each bit, and the word's length; −1 and 1 for no word."""
+def _table(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each window of bits, as many as the longest word has: the symbol whose word it begins with, and its length.
+
+    −1 and 1 for no word.
+    """
     width = int(bits.max())
     words = canonical_codes(bits)
-    symbols, sizes = np.full(2**width, -1, np.int32), np.ones(2**width, np.uint8)
+    symbols, lengths = np.full(2**width, -1, np.int32), np.ones(2**width, np.uint8)
     for symbol in np.flatnonzero(bits):
         free = width - int(bits[symbol])
         first = int(words[symbol]) << free
         symbols[first : first + 2**free] = symbol
-        sizes[first : first + 2**free] = bits[symbol]
-    stream = np.concatenate([np.unpackbits(_bytes(data)), np.zeros(width, np.uint8)])
-    windows = np.zeros(8 * len(data), np.int32)
-    for place in range(width):
-        windows <<= 1
-        windows |= stream[place : place + len(windows)]
-    return symbols[windows], sizes[windows]
+        lengths[first : first + 2**free] = bits[symbol]
+    return symbols, lengths
 
 
-def _bytes(data: bytes) -> np.ndarray:
-    return np.frombuffer(data, np.uint8)
+def _windows(data: bytes, width: int) -> np.ndarray:
+    """The bits that follow each bit of the data, it included, as a number; zeros follow the end.
+
+    With up to seven bits before it, a window of 16 lies in three bytes.
+    """
+    padded = np.frombuffer(bytes(data) + bytes(2), np.uint8).astype(np.uint32)
+    three = padded[:-2] << 16 | padded[1:-1] << 8 | padded[2:]
+    shifts = np.arange(24 - width, 16 - width, -1, dtype=np.uint32)
+    return np.ravel((three[:, None] >> shifts) & np.uint32(2**width - 1))
 
 
 def _counts(counts: Any) -> np.ndarray:

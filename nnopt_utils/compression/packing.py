@@ -78,13 +78,15 @@ def number_bytes(value: int) -> bytes:
 
 
 def pack(codes: np.ndarray, bits: int) -> bytes:
-    """Codes of a few bits one after the other, the high bit first.
+    """Codes of up to 16 bits one after the other, the high bit first.
 
     >>> pack(np.array([1, 2, 3]), 2).hex()      # 01 10 11 00
     '6c'
     """
-    stream = (codes.astype(np.int64)[:, None] >> np.arange(bits - 1, -1, -1)) & 1
-    return np.packbits(stream.astype(np.uint8)).tobytes()
+    stream = np.empty((len(codes), bits), np.uint8)
+    for place in range(bits):
+        stream[:, place] = codes >> (bits - 1 - place) & 1
+    return np.packbits(stream).tobytes()
 
 
 def unpack(data: bytes, bits: int, n: int) -> np.ndarray:
@@ -96,7 +98,11 @@ def unpack(data: bytes, bits: int, n: int) -> np.ndarray:
     stream = np.unpackbits(np.frombuffer(data, np.uint8))
     if stream[n * bits :].any():
         raise FormatError("got bits after the last code")
-    return stream[: n * bits].reshape(n, bits) @ (1 << np.arange(bits - 1, -1, -1))
+    codes = np.zeros(n, np.uint16)
+    for place in range(bits):
+        codes <<= 1
+        codes |= stream[place : n * bits : bits]
+    return codes
 
 
 def huffman_bytes(symbols: np.ndarray) -> bytes:
@@ -123,5 +129,5 @@ def read_huffman(reader: Reader, n: int) -> np.ndarray:
     words = reader.take(reader.number())
     try:
         return huffman_decode(words, check_lengths(lengths), n)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise FormatError(str(error)) from None

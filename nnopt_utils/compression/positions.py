@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nnopt_utils.compression.packing import FormatError, Reader, huffman_bytes, number_bytes, read_huffman
@@ -43,7 +45,7 @@ def read_positions(reader: Reader, way: int, shape: tuple[int, ...]) -> np.ndarr
     >>> read_positions(Reader(bytes([0xA0])), 1, (3,))
     array([ True, False,  True])
     """
-    n = int(np.prod(shape, dtype=object))
+    n = math.prod(shape)
     if way == ALL:
         return None
     if way == BITMAP:
