@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from nnopt_utils._validation import check_integer, check_number, describe
-from nnopt_utils.compression._chosen import check_network
+from nnopt_utils._validation import as_generator, check_fraction, check_integer, check_number, describe
+from nnopt_utils.compression._chosen import check_network, chosen_layers, one_a_layer
 from nnopt_utils.compression.magnitude import prune
 from nnopt_utils.compression.network import CompressedMLP
 from nnopt_utils.history import History
@@ -51,30 +52,36 @@ def prune_gradually(
     network: MLP,
     optimizer: Callable[[], Optimizer],
     data: Any,
-    sparsities: list[float],
+    sparsities: list[float] | list[list[float]],
     epochs: int = 1,
     batch_size: int = 32,
     scope: str = "global",
     layers: list[int] | None = None,
-    seed: int = 0,
+    seed: int | np.random.Generator = 0,
     progress: bool = True,
 ) -> tuple[CompressedMLP, list[History]]:
     """Prune to each sparsity in turn, and train what is left after each.
+
+    In training the weights that matter grow, so those that go in a later round are not those that would go at once.
 
     Args:
         network: an ``MLP``, or a compressed one whose weights are dense or masked. It is not changed.
         optimizer: called without arguments, gives a new ``Optimizer`` for each round: fewer numbers are free in each.
         data: as for ``fit``.
-        sparsities: rising, as ``[gradual_sparsity(t, 5, 0.95) for t in range(1, 6)]``.
+        sparsities: after each round, as ``[gradual_sparsity(t, 5, 0.95) for t in range(1, 6)]``: what :func:`prune`
+            takes, a number or a list with one for each chosen layer. They do not fall.
         epochs: of training after each pruning, from 1; default 1.
-        batch_size, seed, progress: as for ``fit``.
+        batch_size, progress: as for ``fit``.
         scope, layers: as for ``prune``.
+        seed: an integer or a ``numpy.random.Generator``; each round takes the samples in orders of its own.
 
     Returns:
-        The pruned network, and the history of each round.
+        The pruned network, and the history of each round. An interrupt ends the round under way as it ends ``fit``, and
+        there is no further one: the network has the zeros of this round.
 
     Raises:
-        TypeError, ValueError: bad arguments; sparsities that do not rise.
+        TypeError, ValueError: bad arguments; sparsities that fall. Nothing is trained.
+        DivergenceError: as ``fit``.
 
     Example:
         >>> from nnopt_utils.compression import sparsity_of
@@ -85,6 +92,13 @@ def prune_gradually(
         >>> sparsity_of(pruned), len(histories)
         ([0.8, 0.8], 2)
 
+        Each layer on a curve of its own, to the shares that the paper below has for LeNet-300-100:
+
+        >>> finals = [0.92, 0.91, 0.74]
+        >>> sparsities = [[gradual_sparsity(t, 5, final) for final in finals] for t in range(1, 6)]
+        >>> [round(sparsity, 2) for sparsity in sparsities[0]]
+        [0.45, 0.44, 0.36]
+
     Source: pruning and training in turn: S. Han, J. Pool, J. Tran, W. J. Dally, NeurIPS 2015 (arXiv 1506.02626).
     """
     check_network(network)
@@ -92,15 +106,24 @@ def prune_gradually(
         raise TypeError(
             f"optimizer: got {describe(optimizer)}; expected a function that gives a new one: lambda: Adam(0.001)"
         )
-    if not isinstance(sparsities, list | tuple | np.ndarray) or len(sparsities) == 0:
-        raise TypeError(f"sparsities: got {describe(sparsities)}; expected a list of numbers")
-    shares = [check_number(f"sparsities[{i}]", s, low=0, high=1, high_open=True) for i, s in enumerate(sparsities)]
-    if sorted(shares) != shares:
-        raise ValueError(f"sparsities: got {describe(sparsities)}; expected numbers that rise")
-    pruned, histories = CompressedMLP(network), []
+    start, chosen = CompressedMLP(network), chosen_layers(network, layers)
+    shares = _check_sparsities(sparsities, chosen)
     for share in shares:
-        pruned = prune(pruned, share, scope, layers)
-        histories.append(
-            fit(pruned, optimizer(), data, epochs=epochs, batch_size=batch_size, seed=seed, progress=progress)
-        )
+        prune(start, share, scope, chosen)  # what is refused is refused before anything is trained
+    generator, pruned, histories = as_generator(seed), start, []
+    for share in shares:
+        pruned, order = prune(pruned, share, scope, chosen), int(generator.integers(2**32))
+        histories.append(fit(pruned, optimizer(), data, epochs, batch_size, order, progress=progress))
+        if histories[-1].interrupted:
+            break
     return pruned, histories
+
+
+def _check_sparsities(sparsities: Any, layers: list[int]) -> list[float | list[float]]:
+    if not isinstance(sparsities, list | tuple | np.ndarray) or len(sparsities) == 0:
+        raise TypeError(f"sparsities: got {describe(sparsities)}; expected a list, a sparsity a round")
+    by_layer = [one_a_layer(f"sparsities[{i}]", each, layers, check_fraction) for i, each in enumerate(sparsities)]
+    for i, (before, after) in enumerate(pairwise(by_layer), 1):
+        if any(new < old for old, new in zip(before, after, strict=True)):
+            raise ValueError(f"sparsities[{i}]: got less than in the round before; expected numbers that rise")
+    return list(sparsities)

@@ -226,13 +226,13 @@ class IntegerMLP:
         >>> network = MLP([4, 8, 3], seed=0)
         >>> x = np.random.default_rng(0).uniform(size=(100, 4))
         >>> integer = IntegerMLP.from_network(network, x)
-        >>> integer.nbytes, 4 * network.n_parameters          # 59 numbers; each unit has an offset and an M
+        >>> integer.nbytes, 4 * network.n_parameters          # 56 weights; 11 units with offset and M
         (155, 268)
         >>> float(np.abs(integer.forward(x) - network.forward(x)).max()) < 0.05
         True
 
     Source: B. Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
-    inference", CVPR 2018, https://arxiv.org/abs/1712.05877 (with a scale a tensor; a scale a unit came later).
+    inference", CVPR 2018, https://arxiv.org/abs/1712.05877 (there with one scale a tensor).
 
     Warning:
         LiteRT 2.3's reference kernels give the same integers (on x86-64); its default ones, XNNPACK's, multiply by M in

@@ -57,12 +57,18 @@ def prune_n_of_m(network: MLP, n: int = 2, m: int = 4, layers: list[int] | None 
 
 
 def n_of_m_bytes(fan_in: int, fan_out: int, n: int = 2, m: int = 4, value_bits: int = 16) -> int:
-    """Return the bytes of a matrix of n of m: n values a group, and for each its place in the group.
+    r"""Return the bytes of a matrix of n of m: n values a group, and for each its place in the group.
+
+    A place takes p = ⌈log₂ m⌉ bits. With b bits a value, f inputs and u units
+
+    .. math:: B = \left\lceil \frac{n\, (b + p)}{8} \left\lceil \frac{f}{m} \right\rceil u \right\rceil
+
+    since a last group that is smaller is filled up.
 
     Args:
-        fan_in, fan_out: of the matrix, from 1.
+        fan_in, fan_out: f and u, from 1.
         n, m: the pattern.
-        value_bits: of a value, from 1; default 16.
+        value_bits: b, from 1; default 16.
 
     Raises:
         TypeError, ValueError: bad numbers.

@@ -101,6 +101,13 @@ class TestGrammar:
     def test_matrices_are_matrices(self, latex, expected):
         np.testing.assert_allclose(value(latex, A=A, B=B, S=S, v=v), expected, rtol=1e-12)
 
+    def test_entries_of_what_stands_in_brackets(self):
+        """An index that the environment knows, counted from 1; the change of J is one name, not a product."""
+        assert value(r"[A^{-1}]_{qq} + [A B]_{qj}", A=A, B=B, q=2, j=1) == pytest.approx(-0.5 + 4)
+        assert value(r"\Delta J - 2 \Delta J_q", **{"Delta J": v, "q": 2}).tolist() == [-8.0, -5.0]
+        with pytest.raises(FormulaError, match=r"\[…\]_qq is not in"):
+            value("[A^{-1}]_{qq}", A=A, q=3)
+
     @pytest.mark.parametrize(
         "latex",
         [

@@ -22,7 +22,7 @@ Environment = Mapping[str, Any]
 Key = tuple[str, Any]
 CONSTANTS = {"pi": np.pi, "e": np.e}
 REPEATED = ("sum", "prod", "max", "min")
-PART = re.compile(r"([ijkrst])([+-]\d+)?|\\cdot")
+PART = re.compile(r"([ijkqrst])([+-]\d+)?|\\cdot")
 STEP = 1e-3
 
 
@@ -165,6 +165,9 @@ class Scope:
     def value_of_component(self, node: Node) -> Any:
         return np.asarray(self.value(node.args[0]))[node.value]
 
+    def value_of_entry(self, node: Node) -> Any:
+        return self.entry(self.value(node.args[0]), node.value, f"[…]_{node.value}")
+
     def value_of_compare(self, node: Node) -> Any:
         left, right = (self.value(arg) for arg in node.args)
         return np.asarray(COMPARE[node.value](left, right), float)
@@ -248,6 +251,8 @@ class Scope:
             known = {*self.environment, *self.bound, *(name for name, index in self.definitions if index is None)}
             return letters - known
         inner = set().union(*(self.free(arg) for arg in node.args)) if node.args else set()
+        if node.op == "entry":
+            inner |= {letter for letter, _ in parts(node.value)} - {"", ":", *self.environment, *self.bound}
         return inner - {node.value} if self.is_repeated(node) else inner
 
     def places(self, statement: Statement) -> Iterator[Scope]:

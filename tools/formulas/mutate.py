@@ -86,7 +86,7 @@ def call_mutations(node: Node) -> Iterator[tuple[str, Node]]:
 
 def symbol_mutations(node: Node) -> Iterator[tuple[str, Node]]:
     name, time = node.value
-    if isinstance(time, str) and len(time) == 2 and time.isalpha():
+    if isinstance(time, str) and len(time) == 2 and time.isalpha() and time != time[::-1]:
         yield "indices swapped", replace(node, value=(name, time[::-1]))
     if layer := re.search(r"\((\w+?)(-1)?\)$", name):
         yield "layer", replace(node, value=(name[: layer.start()] + f"({layer[1]}{'' if layer[2] else '-1'})", time))

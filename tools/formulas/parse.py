@@ -213,6 +213,9 @@ class Parser(Tokens):
             return self.named()
         if token in ACCENTS:
             return self.accented(ACCENTS[token])
+        if token == r"\Delta" and (self.peek() in LETTERS or self.peek().isalpha()):
+            letter = self.take()
+            return self.indexed(f"Delta {LETTERS.get(letter, letter)}")  # the change of J, no product
         if token in LETTERS:
             return self.indexed(LETTERS[token])
         if token.isalpha():
@@ -229,6 +232,8 @@ class Parser(Tokens):
             node = Node("compare", (node, self.comparison(), self.expression()))
             node = Node("compare", (node.args[0], node.args[2]), node.args[1])
         self.take(self.closing.pop())
+        if opening == "[" and self.peek() == "_":  # an entry of a product or an inverse
+            return Node("entry", (node,), self.index())
         return Node("brackets", (node,))
 
     def until(self, opening: str, count: int | None = 1) -> tuple[Node, ...]:

@@ -35,7 +35,7 @@ FUNCTIONS |= {r"\arctan": "arctan", r"\arccos": "arccos", r"\arcsin": "arcsin"}
 # What may follow the last factor of a product, besides a sign and a separator.
 ENDS = {r"\}", r"\rvert", r"\rVert", r"\rangle", r"\rfloor", r"\rceil", r"\end", r"\leftarrow", r"\in", r"\mid"}
 ENDS |= {*RELATIONS, *COMPARISONS, *SEPARATORS}
-INDEX = re.compile(r"(?:[ijkrst](?:[+-]\d+)?|\\cdot)+")
+INDEX = re.compile(r"(?:[ijkqrst](?:[+-]\d+)?|\\cdot)+")
 TOKEN = re.compile(r"\\\\|\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?|[a-zA-Z]|[^\s\\]")
 
 

@@ -1,7 +1,8 @@
 """Distillation, measured: 784-64-64-10 taught by 784-1200-1200-10, and alone, each at a rate of its own.
 
 The table is part of the course, and so are the teacher's logits of the first 10,000 training images, with which the
-chapter teaches a student of its own. Make both anew after a rule has changed (about 11 minutes on one quiet core)::
+chapter teaches a student of its own. Make both anew after a rule has changed (by an estimate
+10 minutes on one quiet core)::
 
     rm data/experiments/11_distillation.jsonl data/experiments/11_teacher_logits.npy
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m nnopt_utils.course.ch11_model_compression.distilled

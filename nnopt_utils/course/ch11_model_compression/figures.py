@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nnopt_utils.activations import softmax
-from nnopt_utils.compression import Grid, grid_for, quantize, share_weights
+from nnopt_utils.compression import grid_for, share_weights
 from nnopt_utils.course.ch11_model_compression import measured, runs
 from nnopt_utils.networks import MLP
 from nnopt_utils.plotting import COLOURS, new_figure
@@ -53,7 +53,8 @@ def formats(shape: tuple[int, int]) -> Figure:
     for index, name in enumerate(found[0]):
         colour, linestyle, _ = look(index)
         ax.plot(100 * sparsities, [by[name] / 1000 for by in found], color=colour, linestyle=linestyle, label=name)
-    ax.set(xlabel="zeros, %", ylabel="kilobytes", ylim=(0, None))
+    ax.set(yscale="log", xlabel="zeros, %", ylabel="kilobytes", ylim=(1, 600))
+    ax.set_yticks([1, 10, 100], ["1", "10", "100"])
     ax.legend()
     return figure
 
@@ -66,7 +67,7 @@ def grids(W: np.ndarray, bits: int) -> Figure:
     for ax, unit, name in zip(
         axes, (int(scales.argmax()), int(scales.argmin())), ("largest", "smallest"), strict=False
     ):
-        ax.hist(W[:, unit], bins=60, color=COLOURS["sky blue"])
+        ax.hist(W[:, unit], bins=60, color=COLOURS["sky"])
         steps = np.arange(-(2 ** (bits - 1) - 1), 2 ** (bits - 1))
         for height, scale, index, label in (
             (0.5, float(whole.scale), 1, "whole matrix"),
@@ -84,7 +85,7 @@ def grids(W: np.ndarray, bits: int) -> Figure:
         )
     axes[0].set_ylabel("weights")
     axes[0].legend(title="grid", fontsize=8)
-    axes[2].hist(scales, bins=20, color=COLOURS["sky blue"])
+    axes[2].hist(scales, bins=20, color=COLOURS["sky"])
     axes[2].axvline(float(whole.scale), color=look(1).colour, linestyle=look(1).linestyle, label="whole matrix")
     axes[2].set(title="scales of the units", xlabel="scale s", ylabel="units")
     axes[2].legend(fontsize=8)
@@ -120,7 +121,7 @@ def clusters(W: np.ndarray, k: int) -> Figure:
     network.weights[0] = W
     for ax, start in zip(axes, ("linear", "density", "random"), strict=True):
         values = share_weights(network, clusters=k, start=start).free("weights[0]")
-        ax.hist(W[W != 0], bins=80, color=COLOURS["sky blue"])
+        ax.hist(W[W != 0], bins=80, color=COLOURS["sky"])
         for value in values:
             ax.axvline(value, color=COLOURS["vermillion"], linewidth=0.8)
         ax.set(title=f"{start} start", xlabel="weight")
@@ -149,9 +150,11 @@ def stages(rows: Rows, network: str, choice: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def temperatures(logits: np.ndarray, at: Sequence[float] = (1.0, 4.0, 20.0)) -> Figure:
-    """Probabilities of the ten digits from one vector of logits, a panel a temperature."""
-    figure, axes = new_figure(columns=len(at), width=9.0, height=3.0, sharey=True)
+def temperatures(image: np.ndarray, logits: np.ndarray, at: Sequence[float] = (1.0, 4.0, 20.0)) -> Figure:
+    """An image, and the probabilities of the ten digits from one vector of logits, a panel a temperature."""
+    figure, (picture, *axes) = new_figure(columns=1 + len(at), width=9.0, height=2.8)
+    picture.imshow(image.reshape(28, 28), cmap="gray_r")
+    picture.set_axis_off()
     for ax, temperature in zip(axes, at, strict=True):
         ax.bar(range(len(logits)), softmax(logits[None] / temperature)[0], color=COLOURS["blue"])
         ax.set(title=f"T = {temperature:g}", xlabel="digit", yscale="log", ylim=(1e-6, 1.5))

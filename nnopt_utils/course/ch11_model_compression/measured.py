@@ -108,7 +108,7 @@ def measure(name: str, seed: int, data: Dataset) -> list[dict[str, Any]]:
 
 
 def _deep_compression(name: str, seed: int, data: Dataset, dense: MLP, note: Callable[..., MLP]) -> None:
-    """Prune step by step; share, and train the centroids, at every step. Beside it, the dense network trained as long."""
+    """Prune step by step; share, and train the centroids, at each. Beside it, the dense network trained as long."""
     pruned, longer = dense, dense.copy()
     for sparsity, epochs in ROUNDS[name]:
         note("pruned", prune(dense, sparsity), sparsity=sparsity)

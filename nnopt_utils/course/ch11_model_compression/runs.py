@@ -18,13 +18,12 @@ from nnopt_utils.compression import (
     entropy,
     gaps_from,
     gptq,
-    prune,
     quantize,
     to_bytes,
 )
 from nnopt_utils.course.ch11_model_compression import measured
 from nnopt_utils.datasets import Dataset
-from nnopt_utils.keras_bridge import DeployedModel, DeployedRow, NumPyModel, deployed_row, keras_quantized, litert_model
+from nnopt_utils.keras_bridge import NumPyModel, litert_model
 from nnopt_utils.networks import MLP
 
 
@@ -58,7 +57,7 @@ def parts_of_weights(n: int, sparsity: float, code_bits: int) -> dict[str, dict[
     values, codebook = kept * code_bits / 8, 4.0 * 2**code_bits
     positions = {
         "dense": None,
-        "16-bit numbers": 2.0 * kept,
+        "columns, 16 bits": 2.0 * kept,
         "bitmap": n / 8,
         "gaps, Huffman": n * entropy([1 - kept / n, kept / n]) / 8,
     }
@@ -195,16 +194,9 @@ def milliseconds(network: MLP, x: np.ndarray) -> float:
         return NumPyModel("ours", 0, network).milliseconds(x)
 
 
-def tools(network: MLP, integers: IntegerMLP, data: Dataset) -> list[DeployedRow]:
-    """Our forms of a network, and those of Keras and LiteRT where they are installed, on the test images."""
-    models: list[DeployedModel] = [
-        NumPyModel("float32, NumPy", len(to_bytes(network)), network),
-        NumPyModel("int8, NumPy, integers alone", len(to_bytes(quantize(network, bits=8))), integers),
-    ]
-    calibration = data.x_train[:2000]
-    if find_spec("tensorflow"):
-        models += [keras_quantized(network, mode, calibration) for mode in ("float32", "int8", "int4", "gptq")]
-    if find_spec("tensorflow") and find_spec("ai_edge_litert"):
-        models += [litert_model(network, kind, calibration) for kind in ("float32", "dynamic", "int8")]
-    with threadpool_limits(1, user_api="blas"):
-        return [deployed_row(model, data.x_test, data.y_test) for model in models]
+def agreement_with_litert(network: MLP, integers: IntegerMLP, data: Dataset) -> float | None:
+    """The share of test images to which LiteRT, calibrated alike, gives our label; ``None`` if it is not installed."""
+    if not (find_spec("tensorflow") and find_spec("ai_edge_litert")):
+        return None
+    theirs = litert_model(network, "int8", data.x_train[:2000])
+    return float(np.mean(theirs.predict(data.x_test) == integers.predict(data.x_test)))

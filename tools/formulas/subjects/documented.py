@@ -47,6 +47,7 @@ from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
 from tools.formulas.subjects.shrinking_distill import DISTILLATION
 from tools.formulas.subjects.shrinking_integer import SHRINKING_INTEGER
+from tools.formulas.subjects.shrinking_prune import PRUNING
 from tools.formulas.subjects.shrinking_share import SHARING
 from tools.formulas.subjects.workers import drift_point, shards
 
@@ -204,6 +205,7 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 # -- networks and line searches --------------------------------------------------------------------------------------
 
 DOCUMENTED |= COMPRESSION
+DOCUMENTED |= PRUNING
 DOCUMENTED |= SHARING
 DOCUMENTED |= NEWTON
 DOCUMENTED |= PRODUCTS
