@@ -117,7 +117,11 @@ def load_compressed(path: str | os.PathLike[str]) -> MLP:
         OSError: it cannot be read.
 
     Example:
-        See :func:`save_compressed`.
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = save_compressed(MLP([2, 3, 1], loss="mse"), folder + "/small.nnopt")
+        ...     load_compressed(folder + "/small.nnopt").layer_sizes
+        [2, 3, 1]
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path: got {describe(path)}; expected a string or a path")

@@ -16,7 +16,9 @@ MOST_BITS = 16  # for which the decoder's table, of 2^16 entries, is still small
 def entropy(counts: Any) -> float:
     r"""Return the entropy of symbols with these counts, in bits a symbol.
 
-    .. math:: H = -\sum_i p_i \frac{\ln p_i}{\ln 2}, \qquad p_i = \frac{n_i}{n_1 + \dots + n_k}
+    With p the share that each symbol has in all of them,
+
+    .. math:: H = -\sum_i p_i \frac{\ln p_i}{\ln 2}
 
     No code that gives each symbol a word of its own needs fewer bits a symbol, on average, for these counts.
 

@@ -84,8 +84,11 @@ class Report:
         repeats: how often each was measured.
 
     Example:
-        >>> report(MLP([784, 64, 64, 10])).multiply_adds
-        54912
+        >>> costs = report(MLP([784, 64, 64, 10]))
+        >>> costs.multiply_adds, costs.file_bytes
+        (54912, 220234)
+        >>> costs.table().cells[1]
+        ['weights[0]', '784 × 64', 'Dense', '50,176', '50,176', '1', '0', '0', '200,704', '200,705', '32.00']
     """
 
     tensors: tuple[TensorReport, ...]
