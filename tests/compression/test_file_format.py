@@ -287,6 +287,13 @@ class TestRefusedToWrite:
 
         with pytest.raises(ValueError, match=r"^network: got the kind of values 'odd'; expected one that"):
             to_bytes(CompressedMLP(small(), {"biases[0]": Odd((6,))}))
+
+        class Short(Dense):
+            def stored(self, free):
+                return Stored("float", self.shape, None, free.ravel()[1:], 32, {})
+
+        with pytest.raises(ValueError, match=r"^network: biases\[0\] has .* to store; expected a vector of 6"):
+            to_bytes(CompressedMLP(small(), {"biases[0]": Short((6,))}))
         monkeypatch.setattr(compression.file_format, "ACTIVATIONS", ("linear", "relu"))
         with pytest.raises(ValueError, match=r"^network: got the activation 'tanh'; expected one that"):
             to_bytes(small())
@@ -296,6 +303,8 @@ class TestFiles:
     @pytest.mark.parametrize("kind", [str, Path])
     def test_strings_and_paths(self, kind, tmp_path):
         network, path = WAYS["mixture"](small()), kind(tmp_path / "a network ü.nnopt")
+        save_compressed(network, kind(tmp_path / ("n" * 255)))  # the longest name
+        (tmp_path / ("n" * 255)).unlink()
         assert save_compressed(network, path) == len(to_bytes(network)) == os.path.getsize(path)
         assert_same(network, load_compressed(path))
         assert os.listdir(tmp_path) == ["a network ü.nnopt"]
@@ -355,6 +364,13 @@ class TestFiles:
         path.chmod(0o640)
         save_compressed(small(), path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+    @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions and links")
+    def test_a_pipe_is_not_replaced(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(OSError, match=r"^path: got .*, which is no file"):
+            save_compressed(small(), tmp_path / "pipe")
+        assert (tmp_path / "pipe").is_fifo() and os.listdir(tmp_path) == ["pipe"]
 
     @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions and links")
     def test_a_link_stays_a_link(self, tmp_path):
