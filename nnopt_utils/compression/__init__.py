@@ -24,6 +24,7 @@ the methods below return networks of such forms, or smaller ones, and take any `
 ``packing``               numbers and codes as bytes, and a careful reader
 ``positions``             where the stored entries lie, in few bytes
 ``quantized``             weights on a grid: rounded once, or trained with the rounding
+``report``                what a network costs: numbers, bytes of every part, multiply-adds, error, milliseconds
 ``sharing``               weights that share a few values
 ``sparse_formats``        what a matrix with zeros takes in the usual formats
 ``sparse_indices``        the gaps between the entries that are kept
@@ -58,6 +59,7 @@ from nnopt_utils.compression.n_of_m import n_of_m_bytes, prune_n_of_m
 from nnopt_utils.compression.network import CompressedMLP
 from nnopt_utils.compression.packing import FormatError
 from nnopt_utils.compression.quantized import Quantized, quantize
+from nnopt_utils.compression.report import Report, TensorReport, report
 from nnopt_utils.compression.sharing import Shared, share_weights
 from nnopt_utils.compression.sparse_formats import sparse_bytes
 from nnopt_utils.compression.sparse_indices import gaps_from, kept_from
@@ -79,9 +81,11 @@ __all__ = [
     "LowRankUpdate",
     "Masked",
     "Quantized",
+    "Report",
     "Shared",
     "Stored",
     "Surgery",
+    "TensorReport",
     "add_low_rank_updates",
     "canonical_codes",
     "check_lengths",
@@ -115,6 +119,7 @@ __all__ = [
     "quantize",
     "rank_for_energy",
     "remove_neurons",
+    "report",
     "rewind",
     "save_compressed",
     "share_weights",

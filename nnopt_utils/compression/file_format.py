@@ -67,7 +67,7 @@ def save_compressed(network: MLP, path: str | os.PathLike[str]) -> int:
     Raises:
         TypeError, ValueError: no MLP; one with an activation or loss that is not the library's own, with more than
             1,000 layers, or with numbers that are not finite; no path.
-        OSError: the file cannot be written.
+        OSError: the file, or another in its folder, cannot be written.
 
     Example:
         >>> import tempfile
@@ -87,7 +87,9 @@ def save_compressed(network: MLP, path: str | os.PathLike[str]) -> int:
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path: got {describe(path)}; expected a string or a path")
     data, place = to_bytes(network), Path(os.path.realpath(path))
-    beside = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
+    if place.exists() and not place.is_file():  # a folder, or a device, which must not be replaced
+        raise OSError(f"path: got {os.fspath(path)!r}, which is no file; expected the name of a file")
+    beside = place.with_name(f".nnopt.{secrets.token_hex(8)}.part")
     try:
         with open(beside, "xb") as file:
             file.write(data)
@@ -117,7 +119,11 @@ def load_compressed(path: str | os.PathLike[str]) -> MLP:
         OSError: it cannot be read.
 
     Example:
-        See :func:`save_compressed`.
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = save_compressed(MLP([2, 3, 1], loss="mse"), folder + "/small.nnopt")
+        ...     load_compressed(folder + "/small.nnopt").layer_sizes
+        [2, 3, 1]
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path: got {describe(path)}; expected a string or a path")
@@ -188,6 +194,9 @@ def file_parts(network: MLP) -> list[tuple[str, str, bytes]]:
 def _check_readable(name: str, stored: Stored, dtype: np.dtype) -> None:
     """Raise if these numbers would be refused when they are read."""
     _index("kind of values", stored.kind, KINDS)
+    n = math.prod(stored.shape) if stored.kept is None else int(stored.kept.sum())
+    if stored.values.shape != (n,):
+        raise ValueError(f"network: {name} has {describe(stored.values)} to store; expected a vector of {n:,}")
     try:
         _form(stored, dtype)
     except ValueError as error:
@@ -216,7 +225,7 @@ def _tensor(stored: Stored, dtype: np.dtype) -> list[tuple[str, bytes]]:
     if stored.kind == "float":
         coding, values = RAW, stored.values.astype(dtype.newbyteorder("<")).tobytes()
     else:
-        ways = {PACKED: pack(stored.values, stored.bits)}
+        ways = {PACKED: pack(stored.values, _bits_of_a_code(_levels(stored)))}
         if stored.values.size and stored.values.max() < MOST_SYMBOLS:
             ways[HUFFMAN] = huffman_bytes(stored.values)
         coding, values = min(ways.items(), key=lambda item: len(item[1]))
@@ -224,15 +233,24 @@ def _tensor(stored: Stored, dtype: np.dtype) -> list[tuple[str, bytes]]:
     return [("header", head), ("positions", positions), ("tables", _tables(stored, dtype)), ("values", values)]
 
 
+def _levels(stored: Stored) -> int:
+    """How many different codes there may be."""
+    return len(stored.tables["codebook"]) if stored.kind == "codebook" else int(stored.tables["levels"])
+
+
+def _bits_of_a_code(levels: int) -> int:
+    return max(1, (levels - 1).bit_length())
+
+
 def _tables(stored: Stored, dtype: np.dtype) -> bytes:
     if stored.kind == "codebook":
         codebook = stored.tables["codebook"]
-        return number_bytes(len(codebook)) + codebook.astype(dtype.newbyteorder("<")).tobytes()
+        return number_bytes(_levels(stored)) + codebook.astype(dtype.newbyteorder("<")).tobytes()
     if stored.kind == "grid":
         scale, zero = np.ravel(stored.tables["scale"]), np.ravel(stored.tables["zero_point"])
         zero = zero[:1] if (zero == zero[0]).all() else zero
         n_scales = len(scale) if stored.tables["scale"].ndim else 0
-        counts = [int(stored.tables["levels"]), n_scales, len(zero)]
+        counts = [_levels(stored), n_scales, len(zero)]
         numbers = np.concatenate([scale, zero]).astype("<f4").tobytes()
         return b"".join(map(number_bytes, counts)) + numbers
     return b""
@@ -338,7 +356,7 @@ def _stored(reader: Reader, shape: tuple[int, ...], dtype: np.dtype) -> Stored:
             raise FormatError(f"got {coding} as the coding of floats; expected {RAW}")
         return Stored(kind, shape, kept, reader.array(dtype.newbyteorder("<").str, n), 8 * dtype.itemsize, {})
     tables, levels = _read_tables(reader, kind, shape[-1], dtype)
-    bits = max(1, (levels - 1).bit_length())
+    bits = _bits_of_a_code(levels)
     codes = _codes(reader, coding, bits, n)
     if codes.max() >= levels:
         raise FormatError(f"got the code {codes.max()}; expected codes below {levels}")

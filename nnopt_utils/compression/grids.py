@@ -32,6 +32,10 @@ class Grid:
         >>> grid = Grid(0.5, 3.0, levels=7)
         >>> grid.codes([-2.0, -0.3, 0.0, 0.8]).tolist(), grid.round([-2.0, -0.3, 0.0, 0.8]).tolist()
         ([0, 2, 3, 5], [-1.5, -0.5, 0.0, 1.0])
+        >>> grid.values([0, 6]).tolist(), grid.holds(np.array([-1.7, 1.8])).tolist()
+        ([-1.5, 1.5], [True, False])
+        >>> Grid([0.5, 2.0], [0.0, 0.0], levels=4).of_columns([1, 1, 0]).scale.tolist()
+        [2.0, 2.0, 0.5]
 
     Source: B. Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
     inference", CVPR 2018 (arXiv 1712.05877), equation 1.

@@ -16,7 +16,9 @@ MOST_BITS = 16  # for which the decoder's table, of 2^16 entries, is still small
 def entropy(counts: Any) -> float:
     r"""Return the entropy of symbols with these counts, in bits a symbol.
 
-    .. math:: H = -\sum_i p_i \frac{\ln p_i}{\ln 2}, \qquad p_i = \frac{n_i}{n_1 + \dots + n_k}
+    With p the share that each symbol has in all of them,
+
+    .. math:: H = -\sum_i p_i \frac{\ln p_i}{\ln 2}
 
     No code that gives each symbol a word of its own needs fewer bits a symbol, on average, for these counts.
 
@@ -160,12 +162,10 @@ def huffman_encode(symbols: Any, lengths: Any) -> bytes:
     sizes = bits[array]
     if not sizes.all():
         raise ValueError(f"symbols: got {array[sizes == 0][0]}, which has no word; expected symbols of this code")
-    ends = np.cumsum(sizes)
-    stream = np.zeros(int(ends[-1]) if len(ends) else 0, np.uint8)
-    for place in range(int(sizes.max(initial=0))):  # the words' bits from the last one on
-        has = sizes > place
-        stream[ends[has] - 1 - place] = (words[array[has]] >> place) & 1
-    return np.packbits(stream).tobytes()
+    still_to_come = np.repeat(np.cumsum(sizes), sizes)  # of its word's bits, for each bit of the stream
+    still_to_come -= np.arange(1, len(still_to_come) + 1)
+    stream = np.repeat(words[array], sizes) >> still_to_come & 1
+    return np.packbits(stream.astype(np.uint8)).tobytes()
 
 
 def huffman_decode(data: bytes, lengths: Any, n: int) -> np.ndarray:
@@ -193,13 +193,13 @@ def huffman_decode(data: bytes, lengths: Any, n: int) -> np.ndarray:
     symbol_of, length_of = _table(bits)
     windows = _windows(data, int(bits.max()))
     lengths = length_of[windows].tobytes()  # of bytes Python reads an entry fastest
-    places, place = array("q", bytes(8 * n)), 0
+    places, place, end = array("q", bytes(8 * n)), 0, len(lengths)
     for i in range(n):
-        if place >= len(lengths):
+        if place >= end:
             raise ValueError(f"data: got {len(data):,} bytes with {i:,} symbols; expected {n:,}")
         places[i] = place
         place += lengths[place]
-    fill = 8 * len(data) - place
+    fill = end - place
     if not 0 <= fill < 8 or (fill and data[-1] % 2**fill):
         raise ValueError(f"data: got {len(data):,} bytes; expected those of {n:,} symbols and no more")
     symbols = symbol_of[windows[np.frombuffer(places, np.int64)]]

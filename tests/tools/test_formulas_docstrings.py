@@ -35,6 +35,7 @@ from tools.formulas.subjects.newton import NEWTON
 from tools.formulas.subjects.products import PRODUCTS
 from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
+from tools.formulas.subjects.shrinking_codes import CODES
 from tools.formulas.subjects.shrinking_distill import DISTILLATION
 from tools.formulas.subjects.shrinking_integer import SHRINKING_INTEGER
 from tools.formulas.subjects.shrinking_prune import PRUNING
@@ -59,7 +60,7 @@ def owners() -> list:
 
 OF_PARALLEL = [*COMPRESSION, *DELAYS, parallel.delayed_descent, parallel.expected_asynchronous_path]
 OF_PARALLEL += [parallel.SparseLogisticRegression, parallel.data_parallel, parallel.local_sgd_fixed_point]
-OF_COMPRESSION = [*SHARING, *DISTILLATION, *PRUNING, *SHRINKING_INTEGER]
+OF_COMPRESSION = [*CODES, *SHARING, *DISTILLATION, *PRUNING, *SHRINKING_INTEGER]
 OWNERS = owners()
 CLAIMS = {claim.where: claim for owner in OWNERS if (claim := docstring_claim(owner))}
 every_claim = pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)

@@ -45,6 +45,7 @@ from tools.formulas.subjects.products import PRODUCTS, R_OPERATOR
 from tools.formulas.subjects.quasi_newton import QUASI_NEWTON
 from tools.formulas.subjects.recorder import Recorder
 from tools.formulas.subjects.register import Draw
+from tools.formulas.subjects.shrinking_codes import CODES
 from tools.formulas.subjects.shrinking_distill import DISTILLATION
 from tools.formulas.subjects.shrinking_integer import SHRINKING_INTEGER
 from tools.formulas.subjects.shrinking_prune import PRUNING
@@ -207,6 +208,7 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 DOCUMENTED |= COMPRESSION
 DOCUMENTED |= PRUNING
 DOCUMENTED |= SHARING
+DOCUMENTED |= CODES
 DOCUMENTED |= NEWTON
 DOCUMENTED |= PRODUCTS
 DOCUMENTED |= R_OPERATOR
