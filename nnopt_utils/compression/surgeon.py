@@ -55,8 +55,8 @@ def obs_saliency(theta: Any, hessian_inverse: Any) -> np.ndarray:
 
     Args:
         theta: θ, (d,).
-        hessian_inverse: H⁻¹, (d, d), with a positive diagonal. Where a diagonal entry is 0, the parameter is one that
-            :func:`obs_delete` has deleted: ∞.
+        hessian_inverse: H⁻¹, (d, d), symmetric, with a positive diagonal. Where a diagonal entry is 0, the
+            parameter is one that :func:`obs_delete` has deleted: ∞.
 
     Raises:
         TypeError, ValueError: arrays that do not fit; a negative diagonal.
@@ -81,7 +81,7 @@ def obs_delete(theta: Any, hessian_inverse: Any, q: int) -> tuple[np.ndarray, np
 
     Args:
         theta: θ, (d,).
-        hessian_inverse: H⁻¹, (d, d).
+        hessian_inverse: H⁻¹, (d, d), symmetric; or C of the deletion before.
         q: which, from 0; one that is not deleted yet.
 
     Returns:
@@ -256,6 +256,10 @@ def _inverse(network: MLP, x: np.ndarray, y: np.ndarray, damping: float, kind: s
     H = (H + H.T) / 2
     H[np.diag_indices_from(H)] += damping * np.abs(np.diag(H)).mean()
     lowest, highest = np.linalg.eigvalsh(H)[[0, -1]]
+    if highest == 0:
+        raise ValueError(
+            f"network: got one whose loss, {network.loss_function.name}, has no curvature here; expected another loss"
+        )
     if lowest <= here.size * np.finfo(float).eps * highest:
         hint = ", or 'gauss_newton'" if kind == "hessian" else ""
         raise ValueError(f"damping: got {damping:g}, and a curvature of {lowest:.3g}; expected more{hint}")

@@ -281,3 +281,5 @@ class TestWhatItTakes:
             optimal_brain_surgeon(network, (x, y), 3, layers=[2])
         with pytest.raises(ValueError, match="n_delete: got 30; expected an integer >= 1 and <= 29"):
             optimal_brain_surgeon(network, (x, y), 30, layers=[1])
+        with pytest.raises(ValueError, match="whose loss, mae, has no curvature here"):
+            optimal_brain_surgeon(MLP([6, 4, 1], loss="mae"), (x, x[:, 0]), 3)

@@ -194,18 +194,10 @@ def singular_values(matrices: Mapping[str, np.ndarray]) -> Figure:
 def front(rows: Rows, network: str) -> Figure:
     """Test error against bytes on disk, all methods: means over the seeds."""
     figure, ax = new_figure(width=9.0, height=5.2)
-    groups = {
-        "dense": "dense",
-        "rounded": "rounded",
-        "GPTQ": "GPTQ",
-        "quantization-aware": "trained with rounding",
-        "pruned, trained on": "pruned, trained",
-        "Deep Compression": "Deep Compression",
-        "low rank, trained on": "low rank, trained",
-        "neurons removed, trained on": "neurons removed, trained",
-    }
-    points = runs.points_of(rows, network, list(groups))
-    for index, (method, label) in enumerate(groups.items()):
+    shown = {"quantization-aware": "trained with rounding"}
+    points = runs.points_of(rows, network, runs.METHODS)
+    for index, method in enumerate(runs.METHODS):
+        label = shown.get(method, method.replace(" on", ""))
         mine = np.array([(kilobytes, test) for name, _, kilobytes, test in points if name == method])
         colour, _, marker = look(index)
         ax.plot(*mine.T, color=colour, marker=marker, linestyle="", label=label)

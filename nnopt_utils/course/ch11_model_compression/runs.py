@@ -113,6 +113,19 @@ def rises_after_deleting(theta: np.ndarray, H: np.ndarray) -> np.ndarray:
     return np.array(rises)
 
 
+#: What the last figure compares: all methods after their training, if they have one.
+METHODS = (
+    "dense",
+    "rounded",
+    "GPTQ",
+    "quantization-aware",
+    "pruned, trained on",
+    "Deep Compression",
+    "low rank, trained on",
+    "neurons removed, trained on",
+)
+
+
 def points_of(
     rows: Sequence[dict[str, Any]], network: str, methods: Sequence[str]
 ) -> list[tuple[str, dict[str, Any], float, float]]:
@@ -200,3 +213,12 @@ def agreement_with_litert(network: MLP, integers: IntegerMLP, data: Dataset) -> 
         return None
     theirs = litert_model(network, "int8", data.x_train[:2000])
     return float(np.mean(theirs.predict(data.x_test) == integers.predict(data.x_test)))
+
+
+def front_methods(rows: Sequence[dict[str, Any]], network: str) -> list[tuple[str, float]]:
+    """The method and the mean kilobytes of each setting on the front of the last figure."""
+    points = points_of(rows, network, METHODS)
+    front = set(pareto([(kilobytes, test) for _, _, kilobytes, test in points]))
+    return sorted(
+        ((method, kilobytes) for method, _, kilobytes, test in points if (kilobytes, test) in front), key=lambda p: p[1]
+    )

@@ -10,6 +10,6 @@ EDITS = [
     ("temperature=4.0, weight=0.9, epochs=20", "temperature=1.0, weight=0.5, epochs=2"),
     ("H = np.array([[1.0, 0.9], [0.9, 2.0]])", "H = np.array([[1.0, 0.0], [0.0, 2.0]])"),
     ("thin = low_rank(dense, rank=12, layers=[0])", "thin = low_rank(dense, energy=0.9)"),
-    ("remove_neurons(dense, keep=0.5, x=mnist", "remove_neurons(dense, keep=[0.25, 48], x=mnist"),
+    ("halved = train(made_up.copy(), epochs=4)", "halved = train(remove_neurons(dense, keep=[8, 0.9]), epochs=1)"),
     ("figures.where_bytes_go(sparsity=0.95, code_bits=4)", "figures.where_bytes_go(sparsity=0.0, code_bits=8)"),
 ]

@@ -51,14 +51,13 @@ def fewer_neurons(generator: np.random.Generator) -> dict[str, Any]:
     network, x = MLP([3, 5, 2], "tanh", seed=generator, dtype="float64"), generator.normal(size=(6, 3))
     network.weights[1][:2] *= 1e-3
     network.biases[1] = generator.normal(size=2)
-    smaller = compression.remove_neurons(network, 3, x)
-    units = range(2)
-    return {
-        "b": network.biases[1],
-        "b'": smaller.biases[1],
-        "W": {i + 1: network.weights[1][i] for i in units},
-        "bar_a": {i + 1: network.activations(x)[1][:, i].mean() for i in units},
-    }
+    W, a = network.weights[1], network.activations(x)[1]
+    mean, damping = a.mean(axis=0), 0.3
+    A_s, A_r = (a - mean)[:, 2:], (a - mean)[:, :2]
+    smaller = compression.remove_neurons(network, 3, x, "linear", damping)
+    found = {"W'": smaller.weights[1], "b'": smaller.biases[1], "b": network.biases[1], "I": np.eye(3)}
+    found |= {"A_s": A_s, "A_r": A_r, "W_s": W[2:], "W_r": W[:2], "bar_a_s": mean[2:], "bar_a_r": mean[:2]}
+    return {**found, "lambda": damping * np.trace(A_s.T @ A_s) / 3}
 
 
 PRUNING: dict[Any, Subject] = {
