@@ -710,7 +710,7 @@ HOSTILE = {
     ),
     # Huffman's tables and streams.
     **{
-        f"code table {lengths}": (
+        f"code table {lengths}, announced {k}": (
             a_file(head(1, 0, 2) + numbers(2) + floats(1, 2) + huffman(lengths, b"\x40", k=k)),
             message,
         )
