@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nnopt_utils.activations import softmax
-from nnopt_utils.compression import grid_for, share_weights
+from nnopt_utils.compression import grid_for, k_means
 from nnopt_utils.course.ch11_model_compression import measured, runs
-from nnopt_utils.networks import MLP
 from nnopt_utils.plotting import COLOURS, new_figure
 from nnopt_utils.plotting.style import look, steady_figure
 
@@ -114,17 +113,16 @@ def bits(rows: Rows, network: str) -> Figure:
     return figure
 
 
-def clusters(W: np.ndarray, k: int) -> Figure:
-    """The weights that are not zero, and the values that k clusters give them from three starts."""
-    figure, axes = new_figure(columns=3, width=9.0, height=3.2, sharey=True)
-    network = MLP(list(W.shape), initializer="zeros", loss="mse")
-    network.weights[0] = W
+def clusters(weights: np.ndarray, k: int) -> Figure:
+    """Weights, and the values that k clusters give them from three starts."""
+    figure, axes = new_figure(columns=3, width=9.0, height=3.0, sharey=True)
     for ax, start in zip(axes, ("linear", "density", "random"), strict=True):
-        values = share_weights(network, clusters=k, start=start).free("weights[0]")
-        ax.hist(W[W != 0], bins=80, color=COLOURS["sky"])
-        for value in values:
+        found = k_means(weights, k, start=start)
+        ax.hist(weights, bins=80, color=COLOURS["sky"])
+        for value in found.centroids:
             ax.axvline(value, color=COLOURS["vermillion"], linewidth=0.8)
-        ax.set(title=f"{start} start", xlabel="weight")
+        error = np.sqrt(np.mean((found.values - weights) ** 2) / np.mean(weights**2))
+        ax.set(title=f"{start} start: off by {error:.1%}", xlabel="weight")
     axes[0].set_ylabel("weights")
     return figure
 
