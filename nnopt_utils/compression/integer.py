@@ -285,8 +285,8 @@ class IntegerMLP:
     def from_network(cls, network: MLP, x_calibration: np.ndarray, per_channel: bool = True) -> Self:
         r"""Return a network in integers: weights rounded to symmetric grids, activations to grids that data calibrate.
 
-        The scale of the weights into a unit is ``max |w| / 127``; that of a layer's activations lets 256 codes span what
-        they are on the calibration data, and 0.
+        The scale of the weights into a unit is ``max |w| / 127``; that of a layer's activations lets 256 codes span
+        what they are on the calibration data, and 0.
 
         Args:
             network: an ``MLP``, compressed or not, whose hidden layers are ``"relu"`` (or ``"linear"``).
