@@ -90,17 +90,17 @@ class Shared(Form):
 
     def pull_back(self, gradient: np.ndarray, free: np.ndarray, out: np.ndarray) -> None:
         """The sum over each cluster."""
-        out[:] = self._sums(gradient)
+        out[:] = np.bincount(self.codes.ravel(), weights=self._entries(gradient), minlength=self.n_free)
 
     def encode(self, tensor: np.ndarray) -> np.ndarray:
         """The mean of each cluster: of all codebooks for these codes that with the least squared error."""
-        return self._sums(tensor) / np.maximum(self.counts, 1)
+        sums = np.bincount(self.codes.ravel(), weights=self._entries(tensor), minlength=self.n_free)
+        return sums / np.maximum(self.counts, 1)
 
-    def _sums(self, tensor: np.ndarray) -> np.ndarray:
+    def _entries(self, tensor: np.ndarray) -> np.ndarray:
+        """Those that share, as a vector."""
         entries = tensor.reshape(-1)
-        if self.index is not None:
-            entries = entries[self.index]
-        return np.bincount(self.codes.reshape(-1), entries, self.n_free)
+        return entries if self.index is None else entries[self.index]
 
     def stored(self, free: np.ndarray) -> Stored:
         """The mask, the codes, and the codebook."""

@@ -21,7 +21,7 @@ def test_every_setting_was_measured_once_for_every_seed():
             key = (row["method"], *((k, row[k]) for k in measured.SETTINGS if k in row))
             settings.setdefault(key, []).append(row["seed"])
         assert all(sorted(found) == list(seeds) for found in settings.values())
-        assert len(settings) == 1 + 14 + 8 + 6 + 6 + len(measured.ROUNDS[name]) * (3 + 2 * len(measured.CLUSTERS))
+        assert len(settings) == 1 + 14 + 12 + 6 + 6 + len(measured.ROUNDS[name]) * (3 + 2 * len(measured.CLUSTERS))
     assert len(TICKETS) == 10 * (1 + 2 * 2 * 4)
 
 
@@ -45,7 +45,7 @@ class TestBars:
         three, two = (measured.added(ROWS, LENET, method="GPTQ", bits=bits) for bits in (3, 2))
         assert three.mean() <= 0.15 and two.mean() <= 0.7
         for bits, ours in ((3, three), (2, two)):
-            assert (ours < measured.added(ROWS, LENET, method="rounded", per="channel", bits=bits)).all()
+            assert (ours < measured.added(ROWS, LENET, method="rounded to GPTQ's grid", bits=bits)).all()
 
     def test_the_articles_network(self):
         choice = measured.smallest(ROWS, ARTICLE, points=0.3, method="Deep Compression")

@@ -97,6 +97,7 @@ def bits(rows: Rows, network: str) -> Figure:
     settings = {
         "one scale": {"method": "rounded", "per": "tensor"},
         "a scale a unit": {"method": "rounded", "per": "channel"},
+        "the grid of GPTQ": {"method": "rounded to GPTQ's grid"},
         "GPTQ": {"method": "GPTQ"},
         "trained with rounding": {"method": "quantization-aware"},
     }

@@ -95,6 +95,7 @@ def measure(name: str, seed: int, data: Dataset) -> list[dict[str, Any]]:
         note("rounded", quantize(dense, bits=bits, per="channel"), bits=bits, per="channel")
         if bits <= 4:
             note("GPTQ", gptq(dense, calibration, bits=bits), bits=bits)
+            note("rounded to GPTQ's grid", quantize(dense, bits=bits, symmetric=False), bits=bits)
             aware = trained(quantize(dense, bits=bits, per="channel"), data, epochs=2, rate=3e-4, seed=seed)
             note("quantization-aware", aware, bits=bits)
     for rank in RANKS:

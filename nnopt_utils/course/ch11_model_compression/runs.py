@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,8 +19,10 @@ from nnopt_utils.compression import (
     gaps_from,
     gptq,
     quantize,
+    report,
     to_bytes,
 )
+from nnopt_utils.compression.network import decoded
 from nnopt_utils.course.ch11_model_compression import measured
 from nnopt_utils.datasets import Dataset
 from nnopt_utils.keras_bridge import NumPyModel, litert_model
@@ -117,6 +119,7 @@ def rises_after_deleting(theta: np.ndarray, H: np.ndarray) -> np.ndarray:
 METHODS = (
     "dense",
     "rounded",
+    "rounded to GPTQ's grid",
     "GPTQ",
     "quantization-aware",
     "pruned, trained on",
@@ -205,6 +208,16 @@ def milliseconds(network: MLP, x: np.ndarray) -> float:
     """The median time of a forward pass, on one BLAS thread."""
     with threadpool_limits(1, user_api="blas"):
         return NumPyModel("ours", 0, network).milliseconds(x)
+
+
+def four_costs(networks: Mapping[str, MLP], x: np.ndarray) -> list[tuple[str, ...]]:
+    """Name, bytes on disk, bytes as stored in memory, products with weights other than zero, and milliseconds for x."""
+    rows = []
+    for name, network in networks.items():
+        costs = report(network)
+        counts = (costs.file_bytes, costs.stored_bytes, costs.nonzero_multiply_adds)
+        rows.append((name, *(f"{count:,}" for count in counts), f"{milliseconds(decoded(network), x):.2f}"))
+    return rows
 
 
 def agreement_with_litert(network: MLP, integers: IntegerMLP, data: Dataset) -> float | None:
