@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -144,6 +144,9 @@ class MLP:
 
     Source: as :mod:`nnopt_utils.backpropagation`.
     """
+
+    #: Whether θ is the weights and biases themselves; in a compressed network they are made from it.
+    is_plain: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -53,6 +53,8 @@ class CompressedMLP(MLP):
     compression", ICLR 2016.
     """
 
+    is_plain = False
+
     def __init__(self, network: MLP, forms: Mapping[str, Form] | None = None) -> None:
         if not isinstance(network, MLP):
             raise TypeError(f"network: got {describe(network)}; expected an MLP")

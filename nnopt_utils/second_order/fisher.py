@@ -138,6 +138,8 @@ def _gradients(network: MLP, z: list[np.ndarray], a: list[np.ndarray], signals: 
 def _check_network(network: MLP) -> None:
     if not isinstance(network, MLP):
         raise TypeError(f"network: got {describe(network)}; expected an MLP")
+    if not network.is_plain:
+        raise TypeError(f"network: got {describe(network)}; expected a plain MLP: network.decoded()")
 
 
 def _check_size(name: str, shape: tuple[int, int], bytes_each: int, instead: str) -> None:

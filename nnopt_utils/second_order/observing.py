@@ -60,6 +60,11 @@ class ObservingOptimizer(Optimizer):
         """
         if not isinstance(network, MLP):
             raise TypeError(f"network: got {describe(network)}; expected an MLP")
+        if not network.is_plain:
+            raise TypeError(
+                f"network: got {describe(network)}; expected a plain MLP: {type(self).__name__} knows the curvature by "
+                "weights, not by what they are made from"
+            )
         if self.layout is not None and [*self.layout] != network.layout:
             raise ValueError(f"network: got {network!r}; expected one with the layers of this optimizer's layout")
         x, y = network.check_data(x, y)
