@@ -162,7 +162,7 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 def code_lengths_of(network: CompressedMLP) -> dict[str, tuple[int, float, float]]:
     """What → bits a symbol in a code of fixed length, their entropy, and in Huffman's code: codes and gaps of layers.
 
-    >>> from nnopt_utils.compression import share_weights
+    >>> from nnopt_utils.compression import prune, share_weights
     >>> found = code_lengths_of(share_weights(prune(MLP([784, 10]), 0.9), clusters=4))
     >>> list(found), found["codes of layer 0"][0]
     (['codes of layer 0', 'gaps of layer 0'], 2)
