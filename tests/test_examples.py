@@ -88,3 +88,21 @@ def test_the_program_runs(name: str, tmp_path: Path) -> None:
     accuracies = [float(found) for found in re.findall(r"test accuracy (0\.\d+)", ended.stdout)]
     assert len(accuracies) == 2 and 0.967 < accuracies[0] < 0.982
     assert accuracies[1] == pytest.approx(accuracies[0], abs=1e-4), "what was loaded is what was saved"
+
+
+@pytest.mark.slow
+def test_the_compressed_network_is_small_and_read_again(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "compress_mnist.py"), str(MNIST_PATH)],
+        cwd=tmp_path,
+        env={**os.environ, **ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=600,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    accuracies = [float(found) for found in re.findall(r"test accuracy (0\.\d+)", ended.stdout)]
+    assert len(accuracies) == 2 and accuracies[0] > 0.96 and accuracies[1] > accuracies[0] - 0.01
+    assert (tmp_path / "mnist.nnopt").stat().st_size < 7000
+    assert "times smaller than float32" in ended.stdout
