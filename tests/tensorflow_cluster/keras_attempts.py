@@ -114,5 +114,7 @@ def asynchronous() -> None:
 
 
 synchronous() if MODE == "synchronous" else asynchronous()
-sys.stdout.flush()
+if MODE == "synchronous" and CONFIG["task"]["index"] > 0:
+    # Who leaves first closes the socket in which the other's last sum may still be under way.
+    sys.stdin.read()
 os._exit(0)
