@@ -57,7 +57,7 @@ QUESTIONS = [
             ),
             "c": (
                 "Nothing, since the mean of the two means is the mean of all the samples",
-                "Only if both hold equally many. Else weigh each by its number of samples.",
+                "It is, if both hold equally many. Else weigh each by its number of samples.",
             ),
         },
         answer="b",

@@ -73,11 +73,11 @@ QUESTIONS = [
             ),
             "b": (
                 "Into fetching data and starting many small operations",
-                "Each step costs this whatever its width and batch. So it weighs less when a step has more to compute.",
+                "Most of this hardly depends on width and batch. So it weighs less when a step has more to compute.",
             ),
             "c": (
                 "Into compiling the graph: Keras does it anew at each step",
-                "That happens once, at the first step, and takes as long as hundreds of steps.",
+                "That happens at the first step, and again only where inputs of another kind come.",
             ),
         },
         answer="b",

@@ -17,7 +17,7 @@ QUESTIONS = [
             ),
             "c": (
                 "Adam lowers its learning rate to 1/1000 of it",
-                "optimizer.learning_rate is the number you gave, at every step. No rule of this family changes it.",
+                "optimizer.learning_rate is the number you gave, at every step: Adam leaves it alone.",
             ),
         },
         answer="b",
@@ -32,7 +32,7 @@ QUESTIONS = [
             ),
             "b": (
                 "Which optimizer is better, since all had the same conditions",
-                "The same number is no equal condition: 0.001 is Adam's usual rate, and 100 times too small for SGD.",
+                "The same number is no equal condition: 0.001 is Adam's usual rate, and far too small for SGD.",
             ),
             "c": (
                 "Nothing, since only test accuracy counts",

@@ -945,8 +945,8 @@ EXERCISES = [
     Exercise(
         name="11.delete_weight",
         task=(
-            "Write delete_weight(theta, hessian_inverse, q): return the θ with entry q at 0 at which ½ δᵀHδ is least, "
-            "where δ is what θ has changed by, and that least ½ δᵀHδ."
+            "Write delete_weight(theta, hessian_inverse, q): return the θ with entry q at 0 at which ½ dᵀHd is least, "
+            "where d is what θ has changed by, and that least ½ dᵀHd."
         ),
         reference=delete_weight,
         cases=delete_cases,
@@ -1031,7 +1031,7 @@ EXERCISES = [
                 lambda *case: delete_weight(*case)[0],
             ),
             Mistake(
-                "The first result is the change δ. Return θ after it.",
+                "The first result is the change d. Return θ after it.",
                 _deleted_with(moved=lambda theta, G, q: -theta[q] / G[q, q] * G[:, q]),
             ),
             Mistake(

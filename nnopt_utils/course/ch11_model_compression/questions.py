@@ -65,7 +65,7 @@ QUESTIONS = [
     ),
     Question(
         name="11.4",
-        text="OBD, OBS and GPTQ all start from ½ δᵀHδ, the rise of the loss when the weights change by δ. In what do "
+        text="OBD, OBS and GPTQ all start from ½ dᵀHd, the rise of the loss when the weights change by d. In what do "
         "they differ?",
         options={
             "a": (

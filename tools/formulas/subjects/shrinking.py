@@ -58,7 +58,7 @@ def huffman_lengths(generator: np.random.Generator) -> dict[str, Any]:
     counts = generator.integers(1, 40, size=6)
     n = np.asarray(compression.code_lengths(counts), float)
     words = sum(len(word) for word in np.repeat([f"{0:0{int(bits)}b}" for bits in n], counts)) / counts.sum()
-    return {"H": compression.entropy(counts), "p": counts / counts.sum(), "n": n, "bar_n": words}
+    return {"h": compression.entropy(counts), "p": counts / counts.sum(), "n": n, "bar_n": words}
 
 
 @subject()
