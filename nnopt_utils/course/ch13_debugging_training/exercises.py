@@ -379,6 +379,21 @@ def _whole_layer_at_once(loss, layers, gradients, h):
     return errors
 
 
+def _not_put_back(loss, layers, gradients, h):
+    layers = [W.copy() for W in layers]
+    errors = []
+    for W, g in zip(layers, gradients, strict=True):
+        n = np.zeros(W.shape)
+        for index in np.ndindex(W.shape):
+            W[index] += h
+            up = loss(layers)
+            W[index] -= 2 * h
+            n[index] = (up - loss(layers)) / (2 * h)
+        scale = _larger_norm(n, g)
+        errors.append(np.linalg.norm(n - g) / scale if scale > 0 else 0.0)
+    return errors
+
+
 def _all_layers_together(loss, layers, gradients, h):
     estimate = lambda at, h: (at(h) - at(-h)) / (2 * h)  # noqa: E731
     n = _all_layers([_numerical(loss, layers, k, h, estimate) for k in range(len(layers))])
@@ -1079,6 +1094,11 @@ EXERCISES = [
             Mistake(
                 "You compared magnitudes, so that a wrong sign does not show at all.",
                 _errors_with(distance=lambda n, g: np.linalg.norm(np.abs(n) - np.abs(g))),
+            ),
+            Mistake(
+                "An entry that was moved stays where it went, so the next slope is taken at another point: put each "
+                "one back.",
+                _not_put_back,
             ),
             Mistake(
                 "You moved all entries of a layer at once, and gave each the same slope. Move them one by one.",
