@@ -1199,8 +1199,8 @@ EXERCISES = [
         name="13.three_variances",
         task=(
             "Write three_variances(results): results[d, s, r] is run r of study s on data set d; each data set has its "
-            "own studies, each study its own runs. Return the variances (run, study, data), estimated without bias, "
-            "and 0 where an estimate falls below 0."
+            "own studies, each study its own runs. Return the variances (run, study, data), from sums of squares "
+            "divided by n − 1, and 0 where an estimate falls below 0."
         ),
         reference=three_variances,
         cases=variance_cases,

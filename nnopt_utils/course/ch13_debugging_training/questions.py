@@ -33,7 +33,7 @@ QUESTIONS = [
             ),
             "b": (
                 "The weights at step 41: the layer with most NaN in it is the one that is at fault",
-                "By then every layer is full of them. Backpropagation carries one NaN into all layers within one step.",
+                "By then every layer is full of them: a loss that is NaN gives all layers a NaN gradient at once.",
             ),
             "c": (
                 "Nothing yet: lower the rate tenfold, and go on with that if the NaN does not come back",
