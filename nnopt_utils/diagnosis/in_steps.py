@@ -148,11 +148,11 @@ def rate_too_low(view: RunView) -> Finding | None:
         return None
     falls = all(after <= before * 1.002 for before, after in pairwise(losses))
     ratio = _median_ratio(view)
-    if losses[-1] < 0.6 * view.first_loss or not falls or (ratio is not None and ratio > 5e-4):
+    if losses[-1] < 0.6 * losses[0] or not falls or (ratio is not None and ratio > 5e-4):
         return None
     return Finding(
         "rate_too_low",
-        f"over {len(losses)} epochs the loss fell from {view.first_loss:.4g} to {losses[-1]:.4g}, a little in each"
+        f"over {len(losses)} epochs the loss fell from {losses[0]:.4g} to {losses[-1]:.4g}, a little in each"
         f"{_ratio_text(view)}; about 1e-3 is usual",
         "ten times the rate, again and again, until the loss becomes worse; then one step back",
         0.7,

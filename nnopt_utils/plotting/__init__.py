@@ -5,6 +5,7 @@ Each function draws on the ``Axes`` it is given as ``ax``, or on a new figure in
 """
 
 from nnopt_utils.plotting.bars import plot_bars
+from nnopt_utils.plotting.dashboard import plot_dashboard
 from nnopt_utils.plotting.digits import plot_digits
 from nnopt_utils.plotting.experiments import plot_bands, plot_rates, plot_robustness
 from nnopt_utils.plotting.functions import plot_activation, plot_activations, plot_function_fit
@@ -24,6 +25,7 @@ __all__ = [
     "plot_bars",
     "plot_contours",
     "plot_convergence",
+    "plot_dashboard",
     "plot_digits",
     "plot_function_fit",
     "plot_history",

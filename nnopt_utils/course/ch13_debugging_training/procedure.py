@@ -1,0 +1,127 @@
+"""The procedure of chapter 13, executed on setups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from nnopt_utils.diagnosis.recording import layers_of
+from nnopt_utils.faults import FAULTS, Data, Run, Setup, drawn, train
+from nnopt_utils.networks import MLP
+from nnopt_utils.optimizers import NonFiniteGradientError, Optimizer
+from nnopt_utils.training import evaluation
+
+
+def prepared(setup: Setup, seed: int) -> Data:
+    """The data that a run of this setup is given."""
+    return setup.prepare(drawn(seed)[0], np.random.default_rng([seed, 1]))
+
+
+def first_loss(setup: Setup, seed: int) -> float:
+    """The loss that the setup's first step sees: of its first batch, before anything is learned."""
+    data, network = prepared(setup, seed), setup.network(seed)
+    rows = setup.batches(len(data.x), setup.batch_size, seed, 1)[0]
+    return network.backpropagate(data.x[rows], data.y[rows], network.parameters)[0]
+
+
+def one_batch(setup: Setup, seed: int, steps: int = 300) -> float:
+    """Train on 32 rows alone, every step on all of them, and return the last loss; infinity if it diverged.
+
+    The rows are drawn at random: a batch of one class would be too easy.
+    """
+    data, network = prepared(setup, seed), setup.network(seed)
+    rows = np.random.default_rng(seed).permutation(len(data.x))[: setup.batch_size]
+    x, y = data.x[rows], data.y[rows]
+    optimizer = setup.optimizer(setup.learning_rate, steps)
+    optimizer.layout = network.layout
+    with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(steps):
+            loss, gradient = network.backpropagate(x, y, network.parameters)
+            try:
+                optimizer.step(network.parameters, gradient)
+            except NonFiniteGradientError:
+                return float("inf")
+            setup.store(network.parameters)
+    return float(loss)
+
+
+def rate_sweep(rates: Sequence[float], seeds: Sequence[int], epochs: int = 2) -> np.ndarray:
+    """Validation loss of the sound setup for each rate and seed, shape (rates, seeds); NaN where it diverged."""
+    healthy = FAULTS["rate_too_high"].healthy.changed(epochs=epochs)
+    return np.array([[_validation_loss(healthy.changed(learning_rate=rate), seed) for seed in seeds] for rate in rates])
+
+
+def _validation_loss(setup: Setup, seed: int) -> float:
+    run = train(setup, seed)
+    return float("nan") if run.diverged else run.history.val_loss[-1]
+
+
+def changes_with(run: Run, other: Run) -> float:
+    """The largest difference between the batch losses of two runs; 0: what was changed has no effect."""
+    first, second = run.history.step_losses, other.history.step_losses
+    return float(np.max(np.abs(np.subtract(first, second))))
+
+
+def clipped_run(setup: Setup, seed: int, percentile: float | None) -> Run:
+    """Train with each gradient shortened to a percentile of the norms so far; ``None``: as it is."""
+    make = setup.optimizer
+
+    def optimizer(rate: float, steps: int) -> Optimizer:
+        made = make(rate, steps)
+        if percentile is not None:
+            made.step = _clipping(made, percentile)  # type: ignore[method-assign]
+        return made
+
+    return train(setup.changed(optimizer=optimizer), seed)
+
+
+def _clipping(optimizer: Optimizer, percentile: float):  # type: ignore[no-untyped-def]
+    step, norms = optimizer.step, []
+
+    def clipped_step(theta: np.ndarray, gradient: np.ndarray) -> None:
+        norms.append(float(np.linalg.norm(gradient)))
+        limit = float(np.percentile(norms, percentile))
+        step(theta, gradient * min(1.0, limit / max(norms[-1], 1e-30)))
+
+    return clipped_step
+
+
+def three_sources(n: int = 4) -> np.ndarray:
+    """Test error in percent, shape (data sets, studies, runs): n of each.
+
+    A data set is a draw of 2,000 training images; a study picks the best of three rates, drawn at random, by one run's
+    validation accuracy; a run trains at that rate with another seed for weights and order.
+    """
+    errors = np.zeros((n, n, n))
+    for d in range(n):
+        data = drawn(d)[0]
+        x_test, y_test = drawn(d)[1]
+        for s in range(n):
+            rates = 10 ** np.random.default_rng([d, s]).uniform(-4, -1.7, size=3)
+            best = max(rates, key=lambda rate: _trained(data, rate, seed=100 + s)[1])
+            for r in range(n):
+                network, _ = _trained(data, best, seed=r)
+                errors[d, s, r] = 100 * (1 - network.evaluate(x_test, y_test).accuracy)
+    return errors
+
+
+def _trained(data: Data, rate: float, seed: int) -> tuple[MLP, float]:
+    setup = Setup(learning_rate=rate, epochs=1)
+    network = setup.network(seed)
+    optimizer = setup.optimizer(rate, 1)
+    optimizer.layout = network.layout
+    with threadpool_limits(1, user_api="blas"):
+        for rows in setup.batches(len(data.x), 32, seed, 1):
+            _, gradient = network.backpropagate(data.x[rows], data.y[rows], network.parameters)
+            optimizer.step(network.parameters, gradient)
+    return network, evaluation(network, data.x_val, data.y_val, network.parameters).accuracy
+
+
+def slope_table(network: MLP, slopes: Sequence[tuple[float, float]]) -> list[tuple[str, str, str]]:
+    """Rows for a table: layer, slope by central differences, length of the gradient."""
+    return [
+        (f"layer {k + 1}", f"{found:+.3f}", f"{said:+.3f}")
+        for k, ((found, said), _) in enumerate(zip(slopes, layers_of(network), strict=True))
+    ]
