@@ -101,10 +101,14 @@ def loss_cases() -> list[tuple]:
     ]
 
 
+def _tokens(losses, masks):
+    return sum(np.sum(mask) for mask in masks)
+
+
 def _added_with(
     *,
     own=lambda loss, mask: np.sum(loss * mask),
-    divisor=lambda losses, masks: sum(np.sum(mask) for mask in masks),
+    divisor=_tokens,
     weight=lambda k, losses, masks: 1.0,
 ):
     """Wrong losses: what is made of a micro-batch, by what all are divided, how one is weighed."""
@@ -565,7 +569,7 @@ EXERCISES = [
             ),
             Mistake(
                 "You divided by the number of micro-batches as well: once by all tokens is enough.",
-                _added_with(divisor=lambda losses, masks: len(losses) * sum(np.sum(mask) for mask in masks)),
+                _added_with(divisor=lambda losses, masks: len(losses) * _tokens(losses, masks)),
             ),
             Mistake(
                 "Those are the shares of the tokens. Multiply each by the mean loss of its micro-batch.",
