@@ -586,8 +586,8 @@ EXERCISES = [
             ),
         ],
         explanation=(
-            "The gradients of these losses add up to that of the whole batch, so micro-batches cost memory, not "
-            "accuracy. All tokens have to be counted before the first backward pass."
+            "The gradients of these losses add up to that of the whole batch, so micro-batches save memory and change "
+            "nothing but rounding. All tokens have to be counted before the first backward pass."
         ),
     ),
     Exercise(

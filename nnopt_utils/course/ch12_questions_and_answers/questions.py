@@ -58,7 +58,7 @@ QUESTIONS = [
             ),
             "c": (
                 "Five eighths of the time: steps go from 2 times the fewest to 1.25 times",
-                "1 + 64/64 = 2, and 1 + 64/256 = 1.25. The samples, and with them the cost, go up by a factor of 2.5.",
+                "1 + 64/64 = 2, and 1 + 64/256 = 1.25. A run uses 2.5 times the samples.",
             ),
         },
         answer="c",
