@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ def lost_by_optimizer(results: Results) -> np.ndarray:
     return max(at_best) - np.sort(at_best)[::-1]
 
 
-def _judge(results: Results) -> tuple[object, float]:
+def _judge(results: Results) -> tuple[Callable[[float], float], float]:
     metric = results.task.metrics[results.task.metric]
     return metric.goodness, 100.0 if results.task.metric == "val_accuracy" else 1.0
 
@@ -139,7 +139,8 @@ def resumed(
 
 
 def _steps(network: MLP, optimizer: Optimizer, x: np.ndarray, y: np.ndarray, order: Sequence[np.ndarray]) -> Resumed:
-    start, first, losses = network.parameters.copy(), 0.0, []
+    start, first = network.parameters.copy(), 0.0
+    losses: list[float] = []
     for rows in order:
         gradient = network.loss_and_gradient(x[rows], y[rows])[1]
         optimizer.step(network.parameters, gradient)

@@ -29,6 +29,12 @@ def rate_or_optimizer(lost: Mapping[str, Mapping[int, np.ndarray]], spread: Mapp
     return figure
 
 
+def _plain_ticks(ax: Axes, values: Sequence[float]) -> None:
+    """Numbers at a logarithmic axis as they are, not as powers of ten."""
+    ax.set_yticks(values, [f"{value:,}" for value in values])
+    ax.minorticks_off()
+
+
 def _quartiles(values: np.ndarray) -> np.ndarray:
     """Quartiles of numbers some of which may be infinite: the value of that rank, not between two."""
     return np.quantile(values, [0.25, 0.5, 0.75], method="nearest")
@@ -40,6 +46,7 @@ def same_answers(scales: Sequence[float], losses: np.ndarray, accuracies: np.nda
     left.plot(scales, losses, color=COLOURS["blue"])
     left.axhline(guess, color="0.5", linestyle=":", label="ln 10: guessing")
     left.set(xscale="log", yscale="log", xlabel="factor on the outputs", ylabel="validation loss")
+    _plain_ticks(left, (0.25, 0.5, 1, 2, 4))
     left.legend(fontsize=8)
     right.plot(scales, 100 * accuracies, color=COLOURS["vermillion"])
     right.set(xscale="log", ylim=(0, 100), xlabel="factor on the outputs", ylabel="validation accuracy, %")
@@ -53,6 +60,8 @@ def steps_and_samples(steps: Mapping[str, Mapping[int, float]]) -> Figure:
         size, count = np.array(list(by_size)), np.array(list(by_size.values()))
         for ax, values in ((left, count), (right, size * count)):
             ax.loglog(size, values, look(index).marker + "-", color=look(index).colour, label=label)
+    _plain_ticks(left, (20, 50, 100, 200, 500))
+    _plain_ticks(right, (50_000, 100_000, 200_000, 500_000, 1_000_000))
     for ax, what in ((left, "steps"), (right, "samples")):
         ax.set_xticks(size, [str(B) for B in size])
         ax.minorticks_off()
