@@ -25,7 +25,7 @@ def test_at_its_best_rate_no_optimizer_loses_anything_and_elsewhere_none_gains(n
 def test_points_are_hundredths_of_the_accuracy():
     curve = SCHEDULED["digits"].rate_curve("SGD").median
     by_hand = 100 * (curve.max() - curve[curve.argmax() - 1])
-    assert by_hand in runs.lost_by_rate(SCHEDULED["digits"])[-1]
+    assert np.isclose(runs.lost_by_rate(SCHEDULED["digits"])[-1], by_hand).any()
 
 
 def test_a_smaller_difference_takes_more_seeds_and_is_told_wrongly_more_often():

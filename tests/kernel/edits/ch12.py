@@ -8,7 +8,7 @@ EDITS = [
     ("fit(line, SGD(0.001)", "fit(line, SGD(0.00001)"),
     (
         "runs.first_epoch(mnist, seed) for seed in range(10)",
-        "runs.first_epoch(mnist, seed, n=500) for seed in range(3)",
+        "runs.first_epoch(mnist, seed, 500) for seed in range(3)",
     ),
     ("np.geomspace(0.01, 30, 60)", "np.geomspace(0.5, 2, 5)"),
     ("runs.nudged(mnist, epochs=3)", "runs.nudged(mnist, epochs=1, rate=0.03)"),
