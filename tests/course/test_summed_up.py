@@ -25,8 +25,8 @@ BASES = ("Optimizer", "TensorOptimizer", "ObservingOptimizer")
 
 
 METHODS = """gradient descent, momentum, Nesterov, SGD, warm-up, cosine, Adagrad, RMSprop, Adam, AdamW, AMSGrad, Nadam,
-Lion, Muon, LAMB, Adafactor, schedule-free, Newton, Gauss–Newton, Levenberg–Marquardt, BFGS, L-BFGS, nonlinear conjugate,
-Newton–CG, natural gradient, K-FAC, Shampoo, SOAP, data parallel, Hogwild, parameter server, local SGD, pruning,
+Lion, Muon, LAMB, Adafactor, schedule-free, Newton, Gauss–Newton, Levenberg–Marquardt, BFGS, L-BFGS,
+nonlinear conjugate, Newton–CG, natural gradient, K-FAC, Shampoo, SOAP, data parallel, Hogwild, parameter server, local SGD, pruning,
 sharing, quantization, GPTQ, low rank, LoRA, distillation, Huffman"""
 
 
