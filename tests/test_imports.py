@@ -148,7 +148,7 @@ def test_the_library_never_imports_the_course():
     assert {m: sorted(i) for m in library if (i := {n for n in GRAPH[m] if n.startswith("nnopt_utils.course")})} == {}
 
 
-# The chapter that sums the course up: a figure that two chapters quote comes from one place, the chapter that measured it.
+# The chapter that sums the course up: what two chapters quote comes from the one that measured it.
 SUMS_UP = "ch12_questions_and_answers"
 
 
