@@ -27,7 +27,7 @@ def as_markdown(latex: str) -> str:
     '$m_t = g_t$, $\\theta_{t+1} = \\theta_t - m_t$'
     """
     lines = [latex] if r"\begin" in latex else re.split(r"\\qquad|\\quad|\\\\", latex)
-    cleaned = (line.strip(" ,.;") for line in lines)
+    cleaned = (line.strip(" ,.;").replace(r"\_", "_") for line in lines)  # MathJax shows \_ in \text as it is
     return ", ".join(f"${line}$" for line in cleaned if line)
 
 

@@ -239,7 +239,7 @@ def _second_order() -> list[Method]:
             "Levenberg–Marquardt",
             s.levenberg_marquardt,
             rule_of(s.levenberg_marquardt, 0),
-            "least squares, from any start",
+            "least squares, also from a start far off",
             "the Jacobian",
         ),
         minimiser(
