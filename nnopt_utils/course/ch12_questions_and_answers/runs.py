@@ -10,6 +10,7 @@ import numpy as np
 
 from nnopt_utils.course.ch08_adaptive_learning_rates import measured
 from nnopt_utils.course.ch08_adaptive_learning_rates.evidence import finals_of, seeds_needed
+from nnopt_utils.course.ch12_questions_and_answers.evidence import finals
 from nnopt_utils.datasets import Dataset
 from nnopt_utils.experiments import Results
 from nnopt_utils.losses import softmax_cross_entropy
@@ -51,6 +52,16 @@ def lost_by_optimizer(results: Results) -> np.ndarray:
 def _judge(results: Results) -> tuple[Callable[[float], float], float]:
     metric = results.task.metrics[results.task.metric]
     return metric.goodness, 100.0 if results.task.metric == "val_accuracy" else 1.0
+
+
+def gained_by_schedule(task: str) -> dict[str, float]:
+    """What warm-up and cosine gain each optimizer of chapter 08, in points or nats: medians at both best rates."""
+    scale = 100.0 if task == "digits" else -1.0
+    with_it, without = (
+        {label: float(np.median(finals(f"08_{task}_{group}", label))) for label in measured.FAMILY}
+        for group in ("schedule", "constant")
+    )
+    return {label: scale * (with_it[label] - without[label]) for label in measured.FAMILY}
 
 
 class FirstEpoch(NamedTuple):
