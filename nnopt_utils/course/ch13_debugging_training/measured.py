@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed
-
 from nnopt_utils._folders import data_folder
 from nnopt_utils.course.ch13_debugging_training.clinic import MARGIN
 from nnopt_utils.faults import FAULTS, Run, Setup, apply_remedy, fit_healthy, fit_with_fault, train
@@ -81,12 +79,12 @@ def _said(run: Run) -> dict[str, Any]:
     return {"causes": run.diagnose().causes, "test": round(100 * run.test_accuracy, 2)}
 
 
-def all_rows() -> Iterator[Any]:
+def all_rows() -> Iterator[Callable[[], dict[str, Any]]]:
     """Every row that the table has, to be made."""
-    yield from (delayed(planted_row)(fault, seed) for fault in FAULTS for seed in PLANTED_SEEDS)
+    yield from (partial(planted_row, fault, seed) for fault in FAULTS for seed in PLANTED_SEEDS)
     for architecture in ARCHITECTURES:
-        yield from (delayed(sound_row)(architecture, name, seed) for name in OPTIMIZERS for seed in SOUND_SEEDS)
-    yield from (delayed(remedy_row)(a, b, seed) for a in FAULTS for b in FAULTS for seed in REMEDY_SEEDS)
+        yield from (partial(sound_row, architecture, name, seed) for name in OPTIMIZERS for seed in SOUND_SEEDS)
+    yield from (partial(remedy_row, a, b, seed) for a in FAULTS for b in FAULTS for seed in REMEDY_SEEDS)
 
 
 def rows(path: Path = TABLE) -> list[dict[str, Any]]:
@@ -96,7 +94,9 @@ def rows(path: Path = TABLE) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Make the table anew."""
-    made = Parallel(n_jobs=-1, batch_size=8)(all_rows())
+    from joblib import Parallel, delayed  # here: whoever reads the table needs no processes
+
+    made = Parallel(n_jobs=-1, batch_size=8)(delayed(make)() for make in all_rows())
     TABLE.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made), encoding="utf-8")
 
 
