@@ -27,6 +27,7 @@ from nnopt_utils.second_order import matrix_roots
 from tools.formulas.arithmetic import FormulaError
 from tools.formulas.claims import Claim, Subject
 from tools.formulas.read import RELATION, docstring_claim, docstring_fragments
+from tools.formulas.subjects.clinic import DIAGNOSIS
 from tools.formulas.subjects.compression import COMPRESSION
 from tools.formulas.subjects.delays import DELAYS
 from tools.formulas.subjects.documented import DOCUMENTED, NO_RULE, NOTATION
@@ -55,7 +56,7 @@ def owners() -> list:
                 found[value] = None
     fits = [second_order.gauss_newton, second_order.levenberg_marquardt]
     found |= dict.fromkeys([muon.newton_schulz, *NEWTON, *PRODUCTS, *QUASI_NEWTON, *NATURAL_GRADIENT, *fits])
-    return [*found, *OF_PARALLEL, *OF_COMPRESSION]
+    return [*found, *OF_PARALLEL, *OF_COMPRESSION, *DIAGNOSIS]
 
 
 OF_PARALLEL = [*COMPRESSION, *DELAYS, parallel.delayed_descent, parallel.expected_asynchronous_path]

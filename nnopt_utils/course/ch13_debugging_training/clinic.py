@@ -106,7 +106,9 @@ class Patient:
         """
         run = train(self._setup.changed(**ingredients), self._seed)
         if self._is_sound(run):
-            return self._say("correct", f"repaired: {run.test_accuracy:.1%} of new images are right, and no sign is left")
+            return self._say(
+                "correct", f"repaired: {run.test_accuracy:.1%} of new images are right, and no sign is left"
+            )
         return self._say("wrong", f"not repaired: {self._what_is_left(run)}")
 
     def _is_sound(self, run: Run) -> bool:

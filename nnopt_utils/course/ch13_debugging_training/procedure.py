@@ -8,10 +8,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nnopt_utils.diagnosis.recording import layers_of
-from nnopt_utils.faults import FAULTS, Data, Run, Setup, drawn, train
+from nnopt_utils.faults import Data, Run, Setup, drawn, train
+from nnopt_utils.faults.spoiled import sgd
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import NonFiniteGradientError, Optimizer
-from nnopt_utils.training import evaluation
+from nnopt_utils.training import batches, evaluation
 
 
 def prepared(setup: Setup, seed: int) -> Data:
@@ -47,15 +48,16 @@ def one_batch(setup: Setup, seed: int, steps: int = 300) -> float:
     return float(loss)
 
 
-def rate_sweep(rates: Sequence[float], seeds: Sequence[int], epochs: int = 2) -> np.ndarray:
-    """Validation loss of the sound setup for each rate and seed, shape (rates, seeds); NaN where it diverged."""
-    healthy = FAULTS["rate_too_high"].healthy.changed(epochs=epochs)
-    return np.array([[_validation_loss(healthy.changed(learning_rate=rate), seed) for seed in seeds] for rate in rates])
+def rate_sweep(rates: Sequence[float], seeds: Sequence[int], epochs: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Train the sound setup at each rate, for each seed.
 
-
-def _validation_loss(setup: Setup, seed: int) -> float:
-    run = train(setup, seed)
-    return float("nan") if run.diverged else run.history.val_loss[-1]
+    Returns:
+        Validation losses, shape (rates, seeds), NaN where a run diverged; and the median update-to-weight ratio over
+        seeds, steps and layers, shape (rates,).
+    """
+    runs = [[train(Setup(learning_rate=rate, epochs=epochs), seed) for seed in seeds] for rate in rates]
+    losses = [[np.nan if run.diverged else run.history.val_loss[-1] for run in row] for row in runs]
+    return np.array(losses), np.array([np.median([np.median(run.watch.ratios()) for run in row]) for row in runs])
 
 
 def changes_with(run: Run, other: Run) -> float:
@@ -86,6 +88,26 @@ def _clipping(optimizer: Optimizer, percentile: float):  # type: ignore[no-untyp
         step(theta, gradient * min(1.0, limit / max(norms[-1], 1e-30)))
 
     return clipped_step
+
+
+BAD_ROWS = 10
+
+
+def with_bad_tail(data: Data, generator: np.random.Generator) -> Data:
+    """The last rows of the training set are raw pixels, from 0 to 255."""
+    x = data.x.copy()
+    x[-BAD_ROWS:] *= 255
+    return data._replace(x=x)
+
+
+def later_batches(n_samples: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """The last rows come from the second epoch on, as when a new file is added."""
+    return batches(n_samples - BAD_ROWS if epoch == 1 else n_samples, batch_size, seed, epoch)
+
+
+def spiked_setup() -> Setup:
+    """SGD with momentum at a sound rate, and ten rows of raw pixels from the second epoch on."""
+    return Setup(optimizer=sgd, learning_rate=0.05, prepare=with_bad_tail, batches=later_batches)
 
 
 def three_sources(n: int = 4) -> np.ndarray:

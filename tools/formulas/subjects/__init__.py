@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tools.formulas.subjects import curvature, descent, losses, networks, noise, rules, shrinking, workers
+from tools.formulas.subjects import clinic, curvature, descent, losses, networks, noise, rules, shrinking, workers
 from tools.formulas.subjects.letters import letters
 from tools.formulas.subjects.register import SUBJECTS, get_subject, subject
 
-MODULES = (curvature, descent, losses, networks, noise, rules, shrinking, workers)
+MODULES = (clinic, curvature, descent, losses, networks, noise, rules, shrinking, workers)
 
 __all__ = ["MODULES", "SUBJECTS", "get_subject", "letters", "subject"]

@@ -26,6 +26,7 @@ from nnopt_utils.optimizers import muon
 from nnopt_utils.schedules.shapes import SHAPES
 from nnopt_utils.second_order import matrix_roots
 from tools.formulas.claims import Subject
+from tools.formulas.subjects.clinic import DIAGNOSIS
 from tools.formulas.subjects.compression import COMPRESSION
 from tools.formulas.subjects.delays import DELAYS
 from tools.formulas.subjects.descent import difference_of_values, quadratic
@@ -207,6 +208,7 @@ def l2_penalty(generator: np.random.Generator) -> dict[str, Any]:
 
 DOCUMENTED |= COMPRESSION
 DOCUMENTED |= PRUNING
+DOCUMENTED |= DIAGNOSIS
 DOCUMENTED |= SHARING
 DOCUMENTED |= CODES
 DOCUMENTED |= NEWTON
