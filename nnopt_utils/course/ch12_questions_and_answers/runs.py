@@ -14,6 +14,7 @@ from nnopt_utils.course.ch12_questions_and_answers.evidence import finals
 from nnopt_utils.datasets import Dataset
 from nnopt_utils.experiments import Results
 from nnopt_utils.losses import softmax_cross_entropy
+from nnopt_utils.faults.spoiled import as_bfloat16
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, Adam, Optimizer
 from nnopt_utils.schedules import LinearWarmup
@@ -191,8 +192,9 @@ def bfloat16(values: np.ndarray) -> np.ndarray:
     >>> bfloat16(np.array([1.0, 1.001, 1.005], np.float32)).tolist()
     [1.0, 1.0, 1.0078125]
     """
-    bits = np.asarray(values, np.float32).view(np.uint32)
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
+    rounded = np.array(values, np.float32)
+    as_bfloat16(rounded)
+    return rounded
 
 
 def few_digits(data: Dataset, seed: int, epochs: int = 40, n: int = 500) -> tuple[np.ndarray, np.ndarray]:
