@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nnopt_utils.course.ch08_adaptive_learning_rates import measured
 from nnopt_utils.course.ch12_questions_and_answers import runs
 from nnopt_utils.datasets import load_mnist
 from nnopt_utils.networks import MLP
@@ -33,6 +34,16 @@ def test_a_smaller_difference_takes_more_seeds_and_is_told_wrongly_more_often():
     assert [row[1] for row in rows] == sorted(row[1] for row in rows)
     assert [row[2] for row in rows] == sorted(row[2] for row in rows)
     assert runs.chance_of_the_opposite(1.0, 0.0) == 0.5
+
+
+@pytest.mark.parametrize("name", ["digits", "words"])
+def test_what_the_schedule_gains_is_what_the_searches_find(name: str):
+    constant, scheduled = measured.optimizers(name, scheduled=False), SCHEDULED[name]
+    gained = runs.gained_by_schedule(name)
+    assert list(gained) == scheduled.labels
+    for label in scheduled.labels:
+        better = (scheduled.best(label).median - constant.best(label).median) * (100 if name == "digits" else -1)
+        assert gained[label] == pytest.approx(better)
 
 
 def test_the_best_epoch_is_never_below_the_last():

@@ -65,8 +65,8 @@ QUESTIONS = [
     ),
     Question(
         name="12.4",
-        text="The loss is NaN from step 300 on. With a tenth of the rate and the same seed it is NaN from step 300 on "
-        "as well. What do you look at first?",
+        text="At a constant rate the loss is NaN from step 300 on. With a tenth of it and the same seed it is NaN from "
+        "step 300 on as well. What do you look at first?",
         options={
             "a": (
                 "The rate: it is still too high, so I divide it by ten once more, and so on",
