@@ -143,23 +143,25 @@ class Patient:
     def _refuted(self, cause: str) -> str:
         """Do what the diagnosis asks for, and say what came of it."""
         if FAULTS[cause].remedy(self._setup) == [self._setup]:
-            done = f"What {cause} spoils is sound in this run, so nothing was exchanged"
-            run = self._run
-        else:
-            done = f"We did what helps against {cause}, and trained again"
-            run = apply_remedy(self._setup, cause, self._seed)
+            left = f"no sign of {cause} is seen." if self._name == HEALTHY else self._not_healthy()
+            return f"what {cause} spoils is sound in this run, so nothing was exchanged: {left}"
+        done = f"we did what helps against {cause}, and trained again: "
+        run = apply_remedy(self._setup, cause, self._seed)
         if self._name == HEALTHY:
-            return f"{done}: before, {_right(self._run)}; after, {_right(run)}. No sign of {cause} was there before."
+            return f"{done}{self._before_and(run)}. No sign of {cause} was there before."
         if self._is_sound(run):
-            return f"{done}: {_right(run)}, and no sign is seen any more. But that is not what was planted."
-        return f"{done}: {self._what_is_left(run)}"
+            return f"{done}{self._before_and(run)}, and no sign is seen any more. But that is not what was planted."
+        return f"{done}{self._what_is_left(run)}"
 
     def _what_is_left(self, run: Run) -> str:
         """What still speaks against a run, without the name of its fault."""
         if self._is_as_accurate(run):
             return f"{_right(run)}, as of a sound run; but a sign is left, in {self._place(run)}."
-        before, after, sound = _right(self._run), _right(run), self._sound.test_accuracy
-        return f"before, {before}; after, {after}; a sound run of this kind reaches {sound:.1%}."
+        return f"{self._before_and(run)}; a sound run of this kind reaches {self._sound.test_accuracy:.1%}."
+
+    def _before_and(self, run: Run) -> str:
+        before, now = ("none (it diverged)" if r.diverged else f"{r.test_accuracy:.1%}" for r in (self._run, run))
+        return f"{before} of new images were right before, {now} are now"
 
     def _place(self, run: Run) -> str:
         """Where the strongest sign was found: in the data, in the network, in the steps."""

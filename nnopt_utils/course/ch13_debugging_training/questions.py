@@ -44,7 +44,7 @@ QUESTIONS = [
     ),
     Question(
         name="13.3",
-        text="A run fails, and your diagnosis is a learning rate that is too high. Which result refutes it?",
+        text="A run fails, and your diagnosis is a learning rate that is ten times too high. Which result refutes it?",
         options={
             "a": (
                 "With a tenth of the rate the loss before the first step is the same as it was before",
@@ -56,7 +56,7 @@ QUESTIONS = [
             ),
             "c": (
                 "With a tenth of the rate and all else as it was the run fails in the same way again",
-                "If a high rate were the cause, removing it alone would change the failure. It did not.",
+                "If the rate were the cause, a tenth of it alone would change the failure. It did not.",
             ),
         },
         answer="c",
@@ -72,7 +72,7 @@ QUESTIONS = [
             ),
             "b": (
                 "Labels and rows are torn apart: the inputs tell nothing of the labels they have",
-                "A few wrong labels can be learned by heart, so one batch passes. Of all there is nothing to learn.",
+                "A few wrong labels are soon learned by heart, so one batch passes. In all of them there is no rule.",
             ),
             "c": (
                 "Softmax twice: the second one flattens the probabilities, so the loss cannot fall to 0",
