@@ -76,7 +76,7 @@ FAULTS: dict[str, Fault] = {
         ),
         _fault(
             "sum_for_mean",
-            to_networks(remedies.divided_by_the_batch),
+            to_networks(remedies.mean_of_the_batch),
             Setup(optimizer=spoiled.sgd, learning_rate=0.05),
             network=spoiled.with_sum,
         ),

@@ -1,4 +1,7 @@
-"""Remedies: what one does to a setup who believes in a fault. On any other fault they must not help."""
+"""Remedies: what one does to a setup who believes in a fault.
+
+On another fault a remedy may raise the accuracy, another rate above all; the sign of the fault must be left.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nnopt_utils.faults.setup import Data, Setup
-from nnopt_utils.faults.spoiled import RELU_NETWORKS, SpoiledLoss, of_softmax
+from nnopt_utils.faults.spoiled import RELU_NETWORKS, SpoiledLoss, of_softmax, summed
 from nnopt_utils.networks import MLP
 
 #: A setup → the setups that the remedy proposes; where it proposes several, the best by validation counts.
@@ -80,15 +83,11 @@ def own_backward_pass(network: MLP, generator: np.random.Generator) -> MLP:
     return network
 
 
-def divided_by_the_batch(network: MLP, generator: np.random.Generator) -> MLP:
-    """Divide loss and gradient by the number of rows."""
+def mean_of_the_batch(network: MLP, generator: np.random.Generator) -> MLP:
+    """Put a mean over the batch in the place of a sum; what is a mean already is not divided once more."""
     loss = network.loss_function
-
-    def mean(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = loss.core(outputs, targets)
-        return value / len(outputs), gradient / len(outputs)
-
-    network.loss_function = SpoiledLoss(loss, mean)  # type: ignore[assignment]
+    if isinstance(loss, SpoiledLoss) and loss.core is summed:
+        network.loss_function = loss.relative
     return network
 
 

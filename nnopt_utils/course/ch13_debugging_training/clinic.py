@@ -18,6 +18,8 @@ from nnopt_utils.plotting import plot_dashboard
 
 HEALTHY = "healthy"
 NAMES = (*FAULTS, HEALTHY)
+KINDS = tuple(dict.fromkeys(fault.healthy for fault in FAULTS.values()))  # of sound runs, each once
+INGREDIENTS = ("learning_rate", "optimizer", "network", "prepare", "batches", "resume", "store")
 MARGIN = 0.03  # in accuracy on new images, below a sound run of the same kind
 WHERE = {"in_data": "the data", "in_network": "the network", "in_steps": "the steps"}
 
@@ -27,6 +29,9 @@ class Clinic:
 
     Args:
         seed: >= 0; another seed, another order.
+
+    Raises:
+        TypeError, ValueError: a bad seed; a patient that is not there.
 
     Example:
         >>> clinic = Clinic(seed=1)
@@ -39,6 +44,8 @@ class Clinic:
         generator = np.random.default_rng([seed, 13])
         self._order = [str(name) for name in generator.permutation([*FAULTS, HEALTHY, HEALTHY])]
         self._seeds = [int(number) for number in generator.integers(1000, size=len(self._order))]
+        # Sound ones are of any kind: else whoever has AdamW, SGD or nine layers would be ill for that alone.
+        self._kinds = [int(number) for number in generator.integers(len(KINDS), size=len(self._order))]
         self._patients: dict[int, Patient] = {}
 
     def __len__(self) -> int:
@@ -47,11 +54,13 @@ class Clinic:
     def __getitem__(self, number: int) -> Patient:
         check_integer("patient", number, low=1, high=len(self))
         if number not in self._patients:
-            self._patients[number] = Patient(number, self._order[number - 1], self._seeds[number - 1])
+            name, kind, seed = self._order[number - 1], KINDS[self._kinds[number - 1]], self._seeds[number - 1]
+            setup, healthy = (kind, kind) if name == HEALTHY else (FAULTS[name].broken, FAULTS[name].healthy)
+            self._patients[number] = Patient(number, name, setup, healthy, seed)
         return self._patients[number]
 
     def __repr__(self) -> str:
-        return f"Clinic(seed={self.seed}): {len(self)} patients, of whom at least one is well"
+        return f"Clinic(seed={self.seed}): {len(self)} patients, two of whom are well"
 
 
 class Patient:
@@ -62,17 +71,15 @@ class Patient:
         history, network, optimizer, data, watch: of the run, to be looked at.
     """
 
-    def __init__(self, number: int, name: str, seed: int) -> None:
-        self.number, self._name, self._seed = number, name, seed
-        self._setup: Setup = Setup() if name == HEALTHY else FAULTS[name].broken
-        run = train(self._setup, seed)
+    def __init__(self, number: int, name: str, setup: Setup, healthy: Setup, seed: int) -> None:
+        self.number, self._name, self._setup, self._healthy, self._seed = number, name, setup, healthy, seed
+        run = train(setup, seed)
         self._run = run
         self.history, self.network, self.optimizer = run.history, run.network, run.optimizer
         self.data, self.watch = run.data, run.watch
 
     def __repr__(self) -> str:
-        end = "diverged" if self._run.diverged else f"{self._run.test_accuracy:.1%} right on new images"
-        return f"patient {self.number}: {self.optimizer!r}, {self.network.layer_sizes}, {end}"
+        return f"patient {self.number}: {self.optimizer!r}, {self.network.layer_sizes}, {_right(self._run)}"
 
     def dashboard(self) -> Figure:
         """Draw what was recorded."""
@@ -81,7 +88,7 @@ class Patient:
     @cached_property
     def _sound(self) -> Run:
         """The run without the fault."""
-        return train(Setup() if self._name == HEALTHY else FAULTS[self._name].healthy, self._seed)
+        return self._run if self._name == HEALTHY else train(self._healthy, self._seed)
 
     def name(self, cause: str) -> CheckResult:
         """Mark a diagnosis: a right one with the sign that gives it away, a wrong one by doing what it asks for.
@@ -89,10 +96,10 @@ class Patient:
         Args:
             cause: one of ``FAULTS``, or ``"healthy"``.
         """
-        if cause not in NAMES:
+        if not isinstance(cause, str) or cause not in NAMES:
             return self._say("not attempted", f"no cause has the name {cause!r}; there are {', '.join(NAMES)}")
         if cause == self._name:
-            return self._say("correct", f"{cause}. {self._sign()}", cause)
+            return self._say("correct", f"{cause}. {self._sign()}")
         if cause == HEALTHY:
             return self._say("wrong", self._not_healthy(), cause)
         return self._say("wrong", self._refuted(cause), cause)
@@ -100,61 +107,70 @@ class Patient:
     def repair(self, **ingredients: Any) -> CheckResult:
         """Train once more with other ingredients of the run, and judge the result.
 
+        Epochs and batch size stay, so that the result can be compared with a sound run's.
+
         Args:
             ingredients: of a ``faults.Setup``: ``learning_rate``, ``optimizer``, ``network``, ``prepare``, ``batches``,
                 ``resume``, ``store``.
         """
+        others = [name for name in ingredients if name not in INGREDIENTS]
+        if others or not ingredients:
+            wrong = f"{others[0]!r} is no ingredient" if others else "nothing was exchanged"
+            return self._say("not attempted", f"{wrong}; there are {', '.join(INGREDIENTS)}")
         run = train(self._setup.changed(**ingredients), self._seed)
-        if self._is_sound(run):
-            return self._say(
-                "correct", f"repaired: {run.test_accuracy:.1%} of new images are right, and no sign is left"
-            )
-        return self._say("wrong", f"not repaired: {self._what_is_left(run)}")
+        if not self._is_sound(run):
+            return self._say("wrong", f"not repaired: {self._what_is_left(run)}")
+        done = "well, as it was before" if self._name == HEALTHY else "repaired"
+        return self._say("correct", f"{done}: {_right(run)}, and no sign of a fault is seen.")
 
     def _is_sound(self, run: Run) -> bool:
-        return not run.diverged and run.test_accuracy >= self._sound.test_accuracy - MARGIN and not len(run.diagnose())
+        return self._is_as_accurate(run) and not len(run.diagnose())
+
+    def _is_as_accurate(self, run: Run) -> bool:
+        return not run.diverged and run.test_accuracy >= self._sound.test_accuracy - MARGIN
 
     def _sign(self) -> str:
         if self._name == HEALTHY:
-            return "No sign of a fault is there: a run may also be well."
+            return "No sign of a fault is seen: a run may also be well."
         finding = next((finding for finding in self._run.diagnose() if finding.cause == self._name), None)
         return "" if finding is None else f"The sign: {finding.evidence}."
 
     def _not_healthy(self) -> str:
-        before, sound = self._run.test_accuracy, self._sound.test_accuracy
-        if self._run.diverged or before < sound - MARGIN:
-            return f"{_percent(self._run)} of new images are right; a sound run of this kind reaches {sound:.1%}."
-        return f"its accuracy is that of a sound run, and yet something is wrong, in {self._place(self._run)}."
+        if self._is_as_accurate(self._run):
+            return f"{_right(self._run)}, as of a sound run; and yet something is wrong, in {self._place(self._run)}."
+        return f"{_right(self._run)}; a sound run of this kind reaches {self._sound.test_accuracy:.1%}."
 
     def _refuted(self, cause: str) -> str:
         """Do what the diagnosis asks for, and say what came of it."""
-        run = apply_remedy(self._setup, cause, self._seed)
-        done = f"We did what helps against {cause}, and trained again: "
+        if FAULTS[cause].remedy(self._setup) == [self._setup]:
+            done = f"What {cause} spoils is sound in this run, so nothing was exchanged"
+            run = self._run
+        else:
+            done = f"We did what helps against {cause}, and trained again"
+            run = apply_remedy(self._setup, cause, self._seed)
         if self._name == HEALTHY:
-            change = f"{_percent(self._run)} of new images were right before, {_percent(run)} now"
-            return f"{done}{change}. Its sign was not there: {FAULTS[cause].what}?"
+            return f"{done}: before, {_right(self._run)}; after, {_right(run)}. No sign of {cause} was there before."
         if self._is_sound(run):
-            return f"{done}it does help, {_percent(run)} of new images are right; but it is not what was planted."
-        return f"{done}{self._what_is_left(run)}"
+            return f"{done}: {_right(run)}, and no sign is seen any more. But that is not what was planted."
+        return f"{done}: {self._what_is_left(run)}"
 
     def _what_is_left(self, run: Run) -> str:
         """What still speaks against a run, without the name of its fault."""
-        before, sound = _percent(self._run), self._sound.test_accuracy
-        if run.diverged or run.test_accuracy < sound - MARGIN:
-            return f"{before} of new images were right before, {_percent(run)} now; sound runs reach {sound:.1%}."
-        return f"{_percent(run)} of new images are right, but a sign is left, in {self._place(run)}."
+        if self._is_as_accurate(run):
+            return f"{_right(run)}, as of a sound run; but a sign is left, in {self._place(run)}."
+        before, after, sound = _right(self._run), _right(run), self._sound.test_accuracy
+        return f"before, {before}; after, {after}; a sound run of this kind reaches {sound:.1%}."
 
     def _place(self, run: Run) -> str:
         """Where the strongest sign was found: in the data, in the network, in the steps."""
         found = run.diagnose().causes
-        module = SIGNS[found[0] if found else self._name].look.__module__ if self._name != HEALTHY or found else ""
-        return WHERE.get(module.rpartition(".")[2], "nothing that was looked at")
+        return WHERE[SIGNS[found[0] if found else self._name].look.__module__.rpartition(".")[2]]
 
-    def _say(self, status: Status, text: str, cause: str = "") -> CheckResult:
-        result = CheckResult(f"patient {self.number}", status, f"patient {self.number}: {text}", cause)
+    def _say(self, status: Status, text: str, mistake: str = "") -> CheckResult:
+        result = CheckResult(f"patient {self.number}", status, f"patient {self.number}: {text}", mistake)
         show_result(result)
         return result
 
 
-def _percent(run: Run) -> str:
-    return "none (it diverged)" if run.diverged else f"{run.test_accuracy:.1%}"
+def _right(run: Run) -> str:
+    return "the run diverged" if run.diverged else f"{run.test_accuracy:.1%} of new images are right"

@@ -114,17 +114,18 @@ def three_sources(n: int = 4) -> np.ndarray:
     """Test error in percent, shape (data sets, studies, runs): n of each.
 
     A data set is a draw of 2,000 training images; a study picks the best of three rates, drawn at random, by one run's
-    validation accuracy; a run trains at that rate with another seed for weights and order.
+    validation accuracy; a run trains at that rate with another seed for weights and order. No two runs share a seed:
+    if the studies did, their means would differ by less than their runs' variance says.
     """
     errors = np.zeros((n, n, n))
     for d in range(n):
-        data = drawn(d)[0]
-        x_test, y_test = drawn(d)[1]
+        data, (x_test, y_test) = drawn(d)
         for s in range(n):
+            study = n * d + s
             rates = 10 ** np.random.default_rng([d, s]).uniform(-4, -1.7, size=3)
-            best = max(rates, key=lambda rate: _trained(data, rate, seed=100 + s)[1])
+            best = max(rates, key=lambda rate: _trained(data, rate, seed=n**3 + study)[1])
             for r in range(n):
-                network, _ = _trained(data, best, seed=r)
+                network, _ = _trained(data, best, seed=n * study + r)
                 errors[d, s, r] = 100 * (1 - network.evaluate(x_test, y_test).accuracy)
     return errors
 
