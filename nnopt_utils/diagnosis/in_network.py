@@ -88,8 +88,8 @@ def softmax_twice(view: RunView) -> Finding | None:
         return None
     return Finding(
         "softmax_twice",
-        f"{len(surest)} predictions have a cross-entropy of {once:.3g}, the loss says {said_loss:.3g}: their softmax has "
-        f"{twice:.3g}; that cannot fall below {floor:.4g}",
+        f"{len(surest)} predictions have a cross-entropy of {once:.3g}, the loss says {said_loss:.3g}: their softmax "
+        f"has {twice:.3g}; that cannot fall below {floor:.4g}",
         remedy,
         0.95,
     )
