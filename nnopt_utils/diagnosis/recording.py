@@ -36,6 +36,10 @@ class Recorder:
         largest_steps: the largest change of an entry, a number a step.
         label_pulls: minus the most negative gradient of an output's bias, a number a step: near 1 when a batch has one
             class only.
+        pulled_outputs: of how many outputs the bias has a negative gradient, a number a step: 1 if a batch has one
+            class.
+        alignments: an array (2,) a step: the cosine of the step with −g, and with −sign g, mean over layers; NaN for a
+            step that moves nothing.
         probed: the steps after which dead units were counted, 0 for the start.
         dead: an array (hidden layers,) for each of these: the share of units that are 0 on every row of ``probe``.
         start: θ before the first step.
@@ -78,6 +82,8 @@ class Recorder:
         self.unchanged: list[np.ndarray] = []
         self.largest_steps: list[float] = []
         self.label_pulls: list[float] = []
+        self.pulled_outputs: list[int] = []
+        self.alignments: list[np.ndarray] = []
         self.probed: list[int] = []
         self.dead: list[np.ndarray] = []
         self.printed = ""
@@ -88,6 +94,8 @@ class Recorder:
     def __call__(self, step: Step) -> None:
         """Record a step: what ``fit`` calls."""
         after, gradient = step.network.parameters, step.gradient
+        if after.shape != self.start.shape:
+            raise ValueError(f"network: got a step of one with {after.size} parameters; expected {self.start.size}")
         if not self.rates:
             self.printed = repr(step.optimizer)
             self.settings = {"name": self.printed.partition("(")[0], **step.optimizer.hyperparameters}
@@ -101,7 +109,10 @@ class Recorder:
         self.weight_norms.append(self._norms(self._before))
         self.unchanged.append(np.array([_share(~moved[layer], pulled[layer]) for layer in self.layers]))
         self.largest_steps.append(float(np.max(np.abs(update))))
-        self.label_pulls.append(float(-np.min(step.network.views(gradient)[1][-1])))
+        last_bias = step.network.views(gradient)[1][-1]
+        self.label_pulls.append(float(-np.min(last_bias)))
+        self.pulled_outputs.append(int(np.sum(last_bias < 0)))
+        self.alignments.append(self._alignment(update, gradient))
         self._before[:] = after
         if len(self.rates) % self.every == 0:
             self._count_dead(step.network)
@@ -120,6 +131,18 @@ class Recorder:
 
     def _norms(self, vector: np.ndarray) -> np.ndarray:
         return np.array([np.linalg.norm(vector[layer]) for layer in self.layers], dtype=float)
+
+    def _alignment(self, update: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """The cosines with −g and −sign g: by layer, since some rules give each layer a length of its own."""
+        found: list[list[float]] = []
+        for layer, length in zip(self.layers, self.update_norms[-1], strict=True):
+            g = gradient[layer]
+            norms = self.gradient_norms[-1][len(found)], float(np.sqrt(np.count_nonzero(g)))
+            products = -float(update[layer] @ g), -float(update[layer] @ np.sign(g))
+            lengths = [max(length * norm, 1e-30) for norm in norms]
+            found.append([p / n if length and norms[0] else np.nan for p, n in zip(products, lengths, strict=True)])
+        moved = np.array(found)[~np.isnan(found).any(axis=1)]
+        return moved.mean(axis=0) if len(moved) else np.full(2, np.nan)
 
     def _count_dead(self, network: MLP) -> None:
         if self.probe is not None and np.isfinite(network.parameters).all():

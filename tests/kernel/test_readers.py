@@ -1,16 +1,19 @@
 """What readers do with a chapter: only the core path, every cell again and last to first, and their own numbers.
 
 The progress bars are on, as learners have them, and the first time the messages are counted: JupyterLab's server drops
-what comes above 1,000 a second, and figures with it. One test a chapter, which is run no more often than needed.
+what comes above 1,000 a second, and figures with it. One test a chapter; a long cell that would only do what it did
+before is not run again (``repeats.py``).
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import nbformat
 import pytest
+import repeats
 from nbformat import NotebookNode
 from recording import Kernel, Message, left_over, most_in_a_second, started_kernel, streamed
 
@@ -24,6 +27,22 @@ STRICT = "import os; os.environ['NNOPT_CLAIMS'] = 'strict'"
 AS_LEARNERS_HAVE_IT = "import os; os.environ.pop('NNOPT_CLAIMS', None)"
 
 
+def watch_repeats(kernel: Kernel) -> None:
+    """Bring ``repeats`` into the kernel, in no name of the notebook's."""
+    kernel.run(f"__import__('sys').path.append({str(Path(repeats.__file__).parent)!r})")
+    kernel.run("__import__('repeats').seen = __import__('repeats').Repeats(globals())")
+
+
+def run(kernel: Kernel, source: str) -> list[Message]:
+    """A cell's messages: none if it would only do again what it did."""
+    if streamed(kernel.run(f"print(__import__('repeats').seen.skips({source!r}))"), "stdout") == "True\n":
+        return []
+    messages = kernel.run(source)
+    if all(message.kind != "error" for message in messages):
+        kernel.run(f"__import__('repeats').seen.ran({source!r})")
+    return messages
+
+
 def errors(cell: NotebookNode, messages: Sequence[Message]) -> list[str]:
     """What a cell raised, if that is not what it shows anyway, and what it wrote to stderr."""
     raised = [f"{m.content['ename']}: {m.content['evalue']}" for m in messages if m.kind == "error"]
@@ -33,7 +52,7 @@ def errors(cell: NotebookNode, messages: Sequence[Message]) -> list[str]:
 
 
 def run_all(kernel: Kernel, cells: Iterable[NotebookNode]) -> list[str]:
-    return [fault for cell in cells for fault in errors(cell, kernel.run(cell.source))]
+    return [fault for cell in cells for fault in errors(cell, run(kernel, cell.source))]
 
 
 def rest_of_the_section(cells: Sequence[NotebookNode], old: str) -> Sequence[NotebookNode]:
@@ -57,7 +76,7 @@ def first_run(kernel: Kernel, cells: Sequence[NotebookNode]) -> list[str]:
     for deeper in (False, True):
         for cell in cells:
             if ("deeper" in tags(cell)) == deeper:
-                messages = kernel.run(cell.source)
+                messages = run(kernel, cell.source)
                 found += errors(cell, messages)
                 bars = left_over(messages).values()
                 found += [f"left of a bar: {data}\n{cell.source}" for data in bars if data != {"text/plain": ""}]
@@ -78,7 +97,7 @@ def own_numbers(kernel: Kernel, cells: Sequence[NotebookNode], edits: Sequence[t
     for old, new in edits:
         section = rest_of_the_section(cells, old)
         for cell in section:
-            messages = kernel.run(cell.source.replace(old, new))
+            messages = run(kernel, cell.source.replace(old, new))
             found += [f"{old} → {new}: {fault}" for fault in errors(cell, messages)]
         if found:
             run_all(kernel, section)
@@ -95,6 +114,7 @@ def test_a_chapter_as_readers_use_it(pair: Pair) -> None:
     cells = nbformat.read(pair.notebook, as_version=4).cells
     code = [cell for cell in cells if cell.cell_type == "code"]
     with started_kernel(pair.notebook.parent) as kernel:
+        watch_repeats(kernel)
         kernel.run(STRICT)
         found = first_run(kernel, code)
         assert not found, "\n\n".join(found)

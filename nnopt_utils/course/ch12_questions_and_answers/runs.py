@@ -13,8 +13,8 @@ from nnopt_utils.course.ch08_adaptive_learning_rates.evidence import finals_of, 
 from nnopt_utils.course.ch12_questions_and_answers.evidence import finals
 from nnopt_utils.datasets import Dataset
 from nnopt_utils.experiments import Results
-from nnopt_utils.losses import softmax_cross_entropy
 from nnopt_utils.faults.spoiled import as_bfloat16
+from nnopt_utils.losses import softmax_cross_entropy
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import SGD, Adam, Optimizer
 from nnopt_utils.schedules import LinearWarmup

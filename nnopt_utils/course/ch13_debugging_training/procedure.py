@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nnopt_utils.diagnosis.recording import layers_of
 from nnopt_utils.faults import Data, Run, Setup, drawn, train
 from nnopt_utils.faults.spoiled import sgd
 from nnopt_utils.networks import MLP
@@ -142,9 +141,10 @@ def _trained(data: Data, rate: float, seed: int) -> tuple[MLP, float]:
     return network, evaluation(network, data.x_val, data.y_val, network.parameters).accuracy
 
 
-def slope_table(network: MLP, slopes: Sequence[tuple[float, float]]) -> list[tuple[str, str, str]]:
-    """Rows for a table: layer, slope by central differences, length of the gradient."""
+def slope_table(slopes: Sequence[tuple[float, float] | None]) -> list[tuple[str, str, str]]:
+    """Rows for a table: weights and biases of each layer, slope by central differences, length of the gradient."""
     return [
-        (f"layer {k + 1}", f"{found:+.3f}", f"{said:+.3f}")
-        for k, ((found, said), _) in enumerate(zip(slopes, layers_of(network), strict=True))
+        (f"layer {k // 2 + 1}, {'biases' if k % 2 else 'weights'}", f"{each[0]:+.3f}", f"{each[1]:+.3f}")
+        for k, each in enumerate(slopes)
+        if each is not None
     ]
