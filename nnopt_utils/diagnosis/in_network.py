@@ -179,7 +179,9 @@ def vanishing_gradients(view: RunView) -> Finding | None:
     divided by their length.
     """
     assert view.watch is not None
-    early = np.median(view.watch.gradient_norms[:10], axis=0)
+    weights = np.sum(view.watch.weight_norms[:10], axis=1)
+    before_it_bursts = weights <= 10 * weights[0]
+    early = np.median(np.array(view.watch.gradient_norms[:10])[before_it_bursts], axis=0)
     row = float(np.sqrt(np.mean(np.sum(np.square(view.rows, dtype=np.float64), axis=1))))
     if early[-1] == 0 or early[0] == 0 or row == 0:
         return None

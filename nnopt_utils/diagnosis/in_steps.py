@@ -197,16 +197,8 @@ def rate_too_high(view: RunView) -> Finding | None:
     if peak > 3 * max(view.step_losses[0] if view.step_losses else 0.0, view.chance):
         said = f"the loss rose to {peak:.3g} and ends at {last:.3g}, ln K is {view.chance:.3g}"
         return _too_high(said + _ratio_text(view), 0.8)
-    ratio, rises = _median_ratio(view), bool(np.any(np.diff(view.train_loss[-3:]) > 0))
-    long = len(view.train_loss) >= 3 and not 0 < len(view.step_losses) < 100
-    if long and rises and last > 1.02 * view.chance and view.falls_short():
-        said = f"the loss, {last:.4g}, stays above ln K = {view.chance:.3g}, which one answer to all rows would give"
-        return _too_high(said + _ratio_text(view), 0.75)
-    quarter = len(losses) // 4
-    stays = long and quarter > 0 and np.mean(losses[-quarter:]) > 0.95 * np.mean(losses[quarter : 2 * quarter])
-    if ratio is not None and ratio > 0.02 and stays and last > 0.7 * view.chance and view.falls_short():
-        return _too_high(f"the loss stays at {last:.3g}, ln K is {view.chance:.3g}{_ratio_text(view)}", 0.75)
-    return None
+    stays = _stays_high(view, losses)
+    return None if stays is None else _too_high(stays + _ratio_text(view), 0.75)
 
 
 @sign("rate_too_low", "steps are too short: the loss falls steadily, and hardly at all")
@@ -343,7 +335,7 @@ def _stand_out(changes: np.ndarray, steps: np.ndarray, rates: np.ndarray) -> boo
 def _end_of(rates: np.ndarray) -> int | None:
     """The step from which on the rate is below 5 % of its peak and stays as it is, or is as good as 0."""
     peak = float(rates.max())
-    ended = (rates < 0.05 * peak) & ((np.abs(rates - rates[-1]) <= 0.01 * rates[-1]) | (rates < 1e-3 * peak))
+    ended = (rates < 0.05 * peak) & ((np.abs(rates - rates[-1]) <= 0.01 * rates[-1]) | (rates < 0.01 * peak))
     if not ended[-1]:
         return None
     return int(len(rates) - np.argmin(ended[::-1])) if not ended.all() else None
@@ -360,6 +352,20 @@ def _smoothed(view: RunView) -> np.ndarray:
         return np.array(view.train_loss)
     width = min(-(-64 // view.batch_size), len(view.step_losses))
     return np.convolve(view.step_losses, np.full(width, 1 / width), mode="valid")
+
+
+def _stays_high(view: RunView, losses: np.ndarray) -> str | None:
+    """What says that a run of some length has not come down, though there is something to learn."""
+    last, ratio = view.train_loss[-1], _median_ratio(view)
+    if len(view.train_loss) < 3 or 0 < len(view.step_losses) < 100 or not view.falls_short():
+        return None
+    if last > 1.02 * view.chance and np.any(np.diff(view.train_loss[-3:]) > 0):
+        return f"the loss, {last:.4g}, stays above ln K = {view.chance:.3g}, which one answer to all rows would give"
+    quarter = max(len(losses) // 4, 1)
+    falls = np.mean(losses[-quarter:]) < 0.95 * np.mean(losses[quarter : 2 * quarter])
+    if ratio is None or ratio < 0.02 or falls or last < 0.7 * view.chance:
+        return None
+    return f"the loss stays at {last:.3g}, ln K is {view.chance:.3g}"
 
 
 def _falls_hardly(view: RunView) -> str | None:
