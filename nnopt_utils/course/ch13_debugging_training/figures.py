@@ -62,12 +62,12 @@ def one_epoch(rate: float, batch_size: int) -> Figure:
     steps = np.arange(1, len(run.watch.rates) + 1)
     left.plot(steps, np.minimum(run.history.step_losses, 1e3), color=look(0).colour, linewidth=1.0)
     left.axhline(math.log(10), color=GREY, linestyle=":", label="ln 10")
-    left.set(yscale="log", ylim=(0.05, 2e3), xlim=(0, 64), xlabel="step", title="loss of the batch")
+    left.set(yscale="log", ylim=(0.05, 2e3), xlim=(0, len(steps) + 1), xlabel="step", title="loss of the batch")
     ratios = np.clip(run.watch.ratios(), 1e-8, 1e3)
     for k, name in enumerate(run.watch.names):
         right.plot(steps, ratios[:, k], color=look(k).colour, linestyle=look(k).linestyle, label=name)
     right.axhline(1e-3, color=GREY, linestyle=":")
-    right.set(yscale="log", ylim=(1e-8, 1e2), xlim=(0, 64), xlabel="step", title="update-to-weight ratio")
+    right.set(yscale="log", ylim=(1e-8, 1e2), xlim=(0, len(steps) + 1), xlabel="step", title="update-to-weight ratio")
     left.legend(loc="upper right")
     right.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
     return figure
