@@ -124,7 +124,7 @@ def test_what_it_changes_is_changed_again(notebook: Notebook):
         "def by(value):\n    return (factor + 1) * value",
         "factor = 3",
         "by.__defaults__ = (5,)",
-        "def times(value):\n    return 0",
+        "def times(value):\n    return factor + value",
         "several = make(4)",
     ],
 )
