@@ -44,7 +44,7 @@ def rates(tried: Sequence[float], losses: np.ndarray, ratios: np.ndarray) -> Fig
     for seed in losses.T:
         left.plot(tried, seed, color=look(0).colour, linestyle="", marker=".", alpha=0.6)
     left.axhline(math.log(10), color=GREY, linestyle=":", label="ln 10")
-    left.set(xscale="log", yscale="log", xlabel="rate η", ylabel="validation loss", title="two epochs, three seeds")
+    left.set(xscale="log", yscale="log", xlabel="rate η", ylabel="validation loss", title=f"{losses.shape[1]} seeds")
     left.set_yticks([0.3, 0.5, 1, 2], ["0.3", "0.5", "1", "2"])
     left.minorticks_off()
     left.legend()
