@@ -25,7 +25,7 @@ def wrong_gradient(view: RunView) -> Finding | None:
     on purpose, is not asked about, nor one too short for the digits of the loss.
     """
     assert view.network is not None
-    slopes = slopes_along_gradients(view.network, *_few_rows(view))
+    slopes = slopes_along_gradients(view.network, *_random_rows(view))
     off = [k for k, each in enumerate(slopes) if each is not None and abs(each[0] / each[1] - 1) > AGREEMENT]
     asked = [each for each in slopes if each is not None]
     if not off or (len(off) == len(asked) and all(found > 0 for found, _ in asked)):
@@ -47,7 +47,7 @@ def wrong_gradient(view: RunView) -> Finding | None:
 def sum_for_mean(view: RunView) -> Finding | None:
     """The same rows twice double the gradient."""
     assert view.network is not None
-    x, y = _few_rows(view)
+    x, y = _random_rows(view)
     theta = fresh_parameters(view.network)
     once, twice = (
         np.linalg.norm(view.network.loss_and_gradient(np.repeat(x, k, 0), np.repeat(y, k, 0), parameters=theta)[1])
@@ -179,7 +179,9 @@ def vanishing_gradients(view: RunView) -> Finding | None:
     divided by their length.
     """
     assert view.watch is not None
-    early = np.median(view.watch.gradient_norms[:10], axis=0)
+    weights = np.sum(view.watch.weight_norms[:10], axis=1)
+    before_it_bursts = weights <= 10 * weights[0]
+    early = np.median(np.array(view.watch.gradient_norms[:10])[before_it_bursts], axis=0)
     row = float(np.sqrt(np.mean(np.sum(np.square(view.rows, dtype=np.float64), axis=1))))
     if early[-1] == 0 or early[0] == 0 or row == 0:
         return None
@@ -343,8 +345,9 @@ def _twin_share(columns: np.ndarray) -> float:
     return float(np.sum(like.sum(axis=1) > 1) / len(norms))
 
 
-def _few_rows(view: RunView) -> tuple[np.ndarray, np.ndarray]:
-    """Some rows, scaled to RMS 1: along steep inputs a finite step would leave the straight part."""
-    x, y = view.rows[:ASKED], view.asked[:ASKED]
-    rms = np.sqrt(np.mean(np.square(x, dtype=np.float64)))
-    return (x / max(rms, 1e-12)).astype(x.dtype), y
+def _random_rows(view: RunView) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of N(0, 1) beside targets of the run: on the run's own rows many units may stand at a kink at once."""
+    assert view.network is not None
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(ASKED, view.network.layer_sizes[0])).astype(view.network.dtype)
+    return x, np.resize(view.asked, (ASKED, *view.asked.shape[1:]))

@@ -13,8 +13,10 @@ from nnopt_utils.diagnosis.recording import Recorder
 from nnopt_utils.diagnosis.registry import RECORDER, sign
 from nnopt_utils.diagnosis.view import RunView
 
+MANY = 1000  # parameters
 EARLY = 50  # steps: a network has not learnt much yet
-LIKE_THE_FIRST, OTHERS = 0.99, 0.97  # cosines: of a step with empty averages, and of 99 % of the others at most
+LIKE_THE_FIRST = (0.9995, 0.995)  # the cosine of a step with empty averages, with −g and with −sign g
+OTHERS = 0.98, 0.9  # that of 99 % of the other steps at most
 
 
 @sign("no_bias_correction", "Adam's averages start at 0 and are not corrected for it", RECORDER)
@@ -120,7 +122,7 @@ def decay_not_applied(view: RunView) -> Finding | None:
 
 @sign("schedule_off", "the schedule ends in the first epoch: it was told epochs and is asked in steps", RECORDER)
 def schedule_off(view: RunView) -> Finding | None:
-    """For half of the run the rate stays below 5 % of its peak: from the first epoch on, or with little learnt.
+    """The rate stays below 5 % of its peak, from the first epoch or quarter of the run on; there with little learnt.
 
     Or a warm-up never ends: the rate rises to the last step, and the loss falls hardly at all. A decay that comes too
     late looks like a constant rate, and is not seen.
@@ -137,7 +139,7 @@ def schedule_off(view: RunView) -> Finding | None:
     if peak == 0 or over is None or len(rates) - over < 0.5 * len(rates):
         return None
     in_first_epoch = 1 < over <= view.steps_per_epoch
-    if not in_first_epoch and (view.is_learnt() or not view.falls_short()):
+    if not in_first_epoch and (over > 0.25 * len(rates) or view.is_learnt() or not view.falls_short()):
         return None
     return _schedule_off(
         f"the rate is below 5 % of its peak {peak:g} in {1 - over / len(rates):.0%} of the {len(rates)} steps, from "
@@ -195,13 +197,8 @@ def rate_too_high(view: RunView) -> Finding | None:
     if peak > 3 * max(view.step_losses[0] if view.step_losses else 0.0, view.chance):
         said = f"the loss rose to {peak:.3g} and ends at {last:.3g}, ln K is {view.chance:.3g}"
         return _too_high(said + _ratio_text(view), 0.8)
-    ratio, rises = _median_ratio(view), bool(np.any(np.diff(view.train_loss[-3:]) > 0))
-    if len(view.train_loss) >= 3 and rises and last > 1.01 * view.chance and view.falls_short():
-        said = f"the loss, {last:.4g}, stays above ln K = {view.chance:.3g}, which one answer to all rows would give"
-        return _too_high(said + _ratio_text(view), 0.75)
-    if ratio is not None and ratio > 0.02 and last > 0.7 * view.chance and view.falls_short():
-        return _too_high(f"the loss stays at {last:.3g}, ln K is {view.chance:.3g}{_ratio_text(view)}", 0.75)
-    return None
+    stays = _stays_high(view, losses)
+    return None if stays is None else _too_high(stays + _ratio_text(view), 0.75)
 
 
 @sign("rate_too_low", "steps are too short: the loss falls steadily, and hardly at all")
@@ -209,7 +206,8 @@ def rate_too_low(view: RunView) -> Finding | None:
     """The loss falls in every epoch as in the one before, by less than 40 % in all, with tiny steps.
 
     And the network is clearly worse than asking a row's neighbours: where labels are noisy a loss may stay high. With a
-    schedule that ends at 0 the last epochs stand still: then it is silent.
+    schedule that ends at 0 the last epochs stand still: then it is silent. Without a Recorder, which knows the steps,
+    the loss must have fallen by less than 5 %.
     """
     slow = _falls_hardly(view)
     return (
@@ -290,7 +288,8 @@ def adam_bound(t: int, beta_1: float, beta_2: float) -> float:
 def steps_like_the_first(watch: Recorder) -> list[int]:
     """Return the steps, from the eleventh on, that point along −g or −sign g as only a first step does.
 
-    None where such steps are many, or others come near: then a full state points there as well.
+    None where such steps are many, or others come near: then a full state points there as well. Nor one that a longer
+    gradient or a higher rate explains, which outweigh what was there; and of few parameters the signs agree by chance.
 
     >>> from nnopt_utils.networks import MLP
     >>> steps_like_the_first(Recorder(MLP([1, 2])))
@@ -299,12 +298,18 @@ def steps_like_the_first(watch: Recorder) -> list[int]:
     alignments = np.reshape(watch.alignments, (-1, 2))
     if len(alignments) < 30 or not _has_state(watch):
         return []
-    for kind in alignments.T:
-        others = kind[10:]
-        like = others > LIKE_THE_FIRST
-        rest = others[~like & ~np.isnan(others)]
-        if len(rest) and 0 < np.mean(like) < 0.2 and np.quantile(rest, 0.99) < OTHERS:
-            return [int(k) + 10 for k in np.flatnonzero(like)]
+    rates, changes = np.array(watch.rates), relative_lengths(watch)
+    for kind, (cosines, limit, others) in enumerate(zip(alignments.T, LIKE_THE_FIRST, OTHERS, strict=True)):
+        if kind == 1 and watch.start.size < MANY:
+            continue
+        like = np.flatnonzero(cosines[10:] > limit) + 10
+        rest = np.delete(cosines[10:], like - 10)
+        rest = rest[~np.isnan(rest)]
+        if not len(like) or len(like) > 0.2 * len(cosines) or not len(rest) or np.quantile(rest, 0.99) > others:
+            continue
+        found = [int(k) for k in like if rates[k] <= 1.1 * np.median(rates[k - 10 : k]) and (kind or changes[k] < 1.5)]
+        if found:
+            return found
     return []
 
 
@@ -330,7 +335,7 @@ def _stand_out(changes: np.ndarray, steps: np.ndarray, rates: np.ndarray) -> boo
 def _end_of(rates: np.ndarray) -> int | None:
     """The step from which on the rate is below 5 % of its peak and stays as it is, or is as good as 0."""
     peak = float(rates.max())
-    ended = (rates < 0.05 * peak) & ((np.abs(rates - rates[-1]) <= 0.01 * rates[-1]) | (rates < 1e-3 * peak))
+    ended = (rates < 0.05 * peak) & ((np.abs(rates - rates[-1]) <= 0.01 * rates[-1]) | (rates < 0.01 * peak))
     if not ended[-1]:
         return None
     return int(len(rates) - np.argmin(ended[::-1])) if not ended.all() else None
@@ -349,6 +354,20 @@ def _smoothed(view: RunView) -> np.ndarray:
     return np.convolve(view.step_losses, np.full(width, 1 / width), mode="valid")
 
 
+def _stays_high(view: RunView, losses: np.ndarray) -> str | None:
+    """What says that a run of some length has not come down, though there is something to learn."""
+    last, ratio = view.train_loss[-1], _median_ratio(view)
+    if len(view.train_loss) < 3 or 0 < len(view.step_losses) < 100 or not view.falls_short():
+        return None
+    if last > 1.02 * view.chance and np.any(np.diff(view.train_loss[-3:]) > 0):
+        return f"the loss, {last:.4g}, stays above ln K = {view.chance:.3g}, which one answer to all rows would give"
+    quarter = max(len(losses) // 4, 1)
+    falls = np.mean(losses[-quarter:]) < 0.95 * np.mean(losses[quarter : 2 * quarter])
+    if ratio is None or ratio < 0.02 or falls or last < 0.7 * view.chance:
+        return None
+    return f"the loss stays at {last:.3g}, ln K is {view.chance:.3g}"
+
+
 def _falls_hardly(view: RunView) -> str | None:
     """What says that the loss falls steadily, hardly at all, with tiny steps, though there is more to learn."""
     losses = view.train_loss
@@ -357,7 +376,12 @@ def _falls_hardly(view: RunView) -> str | None:
     drops = -np.diff(losses)
     ratio = _median_ratio(view)
     steady = np.all(drops >= -0.002 * np.array(losses[:-1])) and drops[-1] > 0.2 * drops[0]
-    if not steady or losses[-1] < 0.6 * losses[0] or (ratio is not None and ratio > 5e-4) or not view.falls_short():
+    if (
+        not steady
+        or losses[-1] < (0.6 if view.watch else 0.95) * losses[0]
+        or (ratio is not None and ratio > 5e-4)
+        or not view.falls_short()
+    ):
         return None
     fell = f"over {len(losses)} epochs the loss fell from {losses[0]:.4g} to {losses[-1]:.4g}, a little in each"
     return fell + _ratio_text(view)
@@ -370,12 +394,12 @@ def _too_high(evidence: str, strength: float) -> Finding:
 
 
 def _median_ratio(view: RunView) -> float | None:
-    """The median update-to-weight ratio over steps that moved anything, and layers."""
+    """The median update-to-weight ratio, of layers that have a gradient, in steps that move them."""
     if view.watch is None or not view.watch.rates:
         return None
-    ratios = view.watch.ratios()
-    ratios = ratios[np.nan_to_num(ratios).any(axis=1)]
-    return float(np.nanmedian(ratios)) if np.isfinite(ratios).any() else None
+    ratios, gradients = view.watch.ratios(), np.array(view.watch.gradient_norms)
+    moving = np.isfinite(ratios) & (ratios > 0) & (gradients > 0)
+    return float(np.median(ratios[moving])) if moving.any() else None
 
 
 def _ratio_text(view: RunView) -> str:

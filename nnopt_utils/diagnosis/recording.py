@@ -92,7 +92,11 @@ class Recorder:
         self._count_dead(network)
 
     def __call__(self, step: Step) -> None:
-        """Record a step: what ``fit`` calls."""
+        """Record a step: what ``fit`` calls. Norms that overflow, in a run that diverges, are infinite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._record(step)
+
+    def _record(self, step: Step) -> None:
         after, gradient = step.network.parameters, step.gradient
         if after.shape != self.start.shape:
             raise ValueError(f"network: got a step of one with {after.size} parameters; expected {self.start.size}")

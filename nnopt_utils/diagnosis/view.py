@@ -204,8 +204,8 @@ class Told:
 
     @property
     def is_chance(self) -> bool:
-        """No more than by chance, among rows enough to see it."""
-        return self.right <= self.chance + self.margin < (1 + self.chance) / 2
+        """No more and no less than by chance, among rows enough to see it: parity makes neighbours differ."""
+        return abs(self.right - self.chance) <= 0.7 * self.margin and self.margin < (1 - self.chance) / 2
 
     @property
     def is_clear(self) -> bool:

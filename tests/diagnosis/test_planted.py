@@ -6,18 +6,14 @@ import numpy as np
 import pytest
 
 from nnopt_utils.course.ch13_debugging_training import measured
+from nnopt_utils.course.ch13_debugging_training.measured import of_kind
 from nnopt_utils.diagnosis import CAUSES
 from nnopt_utils.faults import FAULTS, Setup, drawn, fit_healthy, fit_with_fault, train
 from nnopt_utils.networks import MLP
 from nnopt_utils.optimizers import Adam
 from nnopt_utils.training import fit
 
-TABLE = measured.rows()
 SOUND = [(a, o) for a in measured.ARCHITECTURES for o in measured.OPTIMIZERS]
-
-
-def of_kind(kind: str) -> list[dict]:
-    return [row for row in TABLE if row["kind"] == kind]
 
 
 # -- the committed table ---------------------------------------------------------------------------------------------

@@ -3,19 +3,20 @@
 It works inside a kernel, on the names of the notebook. A long cell is not run a second time if all that it reads has
 the values that it had the first time, if it left these values alone, and if what it made is still as it made it: then
 the names that it bound get these values back, which is all that running it would do. Everything that cannot be compared
-makes it run: what does not pickle, and what a cell of the notebook defined (functions, classes). Pictures are not
-compared: closing one changes it.
+makes it run: what does not pickle, and classes that the notebook defines. Its functions are compared by their code and
+by what they read. Pictures are not compared: closing one changes it.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import hashlib
 import io
 import pickle
 import time
 from collections.abc import Iterable, MutableMapping
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from matplotlib.artist import Artist
@@ -25,21 +26,50 @@ Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 class _Values(pickle.Pickler):
-    """Pickles values, and refuses what is pickled by a name that a notebook may give to something else."""
+    """Pickles values, and nothing by a name that a notebook may give to something else."""
+
+    def __init__(self, stream: io.BytesIO, buffers: list[pickle.PickleBuffer]) -> None:
+        super().__init__(stream, protocol=5, buffer_callback=buffers.append)
+        self._functions: set[int] = set()
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, Artist):
             return str, (type(value).__name__,)
+        if isinstance(value, ModuleType):
+            return str, (value.__name__,)
+        if isinstance(value, FunctionType) and value.__module__ == "__main__":
+            if id(value) in self._functions:
+                return str, ("a function that calls itself",)
+            self._functions.add(id(value))
+            return tuple, (parts(value),)
         if getattr(value, "__module__", None) == "__main__":
             raise pickle.PicklingError("defined in the notebook")
         return NotImplemented
+
+
+def parts(function: FunctionType) -> list[Any]:
+    """What a call of a function depends on besides its arguments."""
+    known = function.__globals__
+    values = {name: known[name] for name in sorted(names_in(function.__code__) & known.keys())}
+    enclosed = [cell.cell_contents for cell in function.__closure__ or ()]
+    return [instructions(function.__code__), function.__defaults__, function.__kwdefaults__, enclosed, values]
+
+
+def names_in(code: CodeType) -> set[str]:
+    inside = [names_in(const) for const in code.co_consts if isinstance(const, CodeType)]
+    return set(code.co_names).union(*inside)
+
+
+def instructions(code: CodeType) -> list[Any]:
+    consts = [instructions(const) if isinstance(const, CodeType) else const for const in code.co_consts]
+    return [code.co_code, code.co_names, code.co_varnames, code.co_freevars, consts]
 
 
 def digest(values: Any) -> bytes | None:
     """A hash of values and of how they share memory; None if they cannot be compared."""
     stream, buffers = io.BytesIO(), list[pickle.PickleBuffer]()
     try:
-        _Values(stream, protocol=5, buffer_callback=buffers.append).dump(values)
+        _Values(stream, buffers).dump(values)
     except Exception:  # whatever an object's own way to be pickled raises
         return None
     found = hashlib.sha1(stream.getvalue())
@@ -94,8 +124,9 @@ def read(statements: Iterable[ast.stmt], bound: set[str]) -> set[str]:
 
 
 class Run(NamedTuple):
-    """A run of a cell: what it could read, with its digest, and what it bound, with its digest afterwards."""
+    """A run of a cell: the names it could read and what it bound, with the digests of their values."""
 
+    read: list[str]
     inputs: bytes
     bound: dict[str, Any]
     outputs: bytes
@@ -108,18 +139,20 @@ class Repeats:
         self._names = names
         self._short: set[str] = set()
         self._runs: dict[str, list[Run]] = {}
-        self._before: tuple[dict[str, Any], set[str], bytes | None, float] = ({}, set(), None, 0.0)
+        self._before: tuple[dict[str, Any], list[str], bytes | None, float] = ({}, [], None, 0.0)
 
     def skips(self, source: str) -> bool:
         """Before a cell: is it spared? Then it is as if it had run."""
-        tree = ast.parse("" if source in self._short or source.lstrip().startswith(("%", "!")) else source)
-        inputs = read(tree.body, set()) & self._names.keys()
-        now = digest(self._only(inputs)) if tree.body else None
         for run in self._runs.get(source, []):
-            if now == run.inputs and digest(run.bound) == run.outputs:
+            if self._values(run.read) == run.inputs and digest(run.bound) == run.outputs:
                 self._names.update(run.bound)
                 return True
-        self._before = dict(self._names), inputs, now, time.perf_counter()
+        inputs, known = [], None
+        if source not in self._short and not source.lstrip().startswith(("%", "!")):
+            # A name that is not there yet is bound before it is read, or the cell fails.
+            inputs = sorted(read(ast.parse(source).body, set()) & {*self._names, *vars(builtins)})
+            known = self._values(inputs)
+        self._before = dict(self._names), inputs, known, time.perf_counter()
         return False
 
     def ran(self, source: str) -> None:
@@ -127,13 +160,12 @@ class Repeats:
         before, inputs, known, start = self._before
         if time.perf_counter() - start < LONG:
             self._short.add(source)
-        elif known is not None and digest(self._only(inputs)) == known:
-            bound = {n: v for n, v in self._names.items() if before.get(n, self) is not v and n[:1] != "_"}
-            bound = {n: v for n, v in bound.items() if n not in ("In", "Out", "exit", "quit")}
-            if (outputs := digest(self._only(bound))) is not None:
-                self._runs.setdefault(source, []).append(Run(known, self._only(bound), outputs))
+        elif known is not None and self._values(inputs) == known:
+            new = [name for name, value in self._names.items() if before.get(name, self) is not value]
+            bound = {name: self._names[name] for name in new if name[:1] != "_" and name not in ("In", "Out")}
+            if (outputs := digest(bound)) is not None:
+                self._runs.setdefault(source, []).append(Run(inputs, known, bound, outputs))
 
-    def _only(self, names: Iterable[str]) -> dict[str, Any]:
-        """Some of the notebook's names, without modules, which are what they are."""
-        found = {name: self._names[name] for name in sorted(names)}
-        return {name: value for name, value in found.items() if not isinstance(value, ModuleType)}
+    def _values(self, names: Iterable[str]) -> bytes | None:
+        """The digest of what stands under some names."""
+        return digest({name: self._names.get(name, "not there") for name in names})

@@ -22,6 +22,20 @@ k = 3
 """
 
 
+FUNCTIONS = """
+factor = 2
+def times(value):
+    return factor * value
+def by(value=1):
+    return [times(v) for v in [value]]
+def make(n):
+    def inner():
+        return n
+    return inner
+several = make(2)
+"""
+
+
 class Notebook:
     """Runs cells as ``test_readers`` does, and says whether they ran."""
 
@@ -48,7 +62,11 @@ SPARED = {
     "a training of its own": "own = MLP([2, 2], seed=1)\nhistory = fit(own, SGD(0.1), (x, y), epochs=1)",
     "its own loop variable": "squares = {}\nfor k in (1, 2):\n    z = k * k\n    squares[k] = z",
     "a comprehension's variable": "squares = [k * k for k in (1, 2)]",
+    "a module": "import math\nroot = math.sqrt(k)",
     "a picture": "figure, ax = plt.subplots()\nline = ax.plot(x)",
+    "a function": "def double(value):\n    return 2 * value\ntwice = double(k)",
+    "a function that calls itself": "def down(n):\n    return n and down(n - 1)\nzero = down(k)",
+    "a function in a dictionary": "ways = {'double': lambda value: 2 * value}",
     "a branch": "if len(x) == 4:\n    parts = x + 1",
 }
 AGAIN = {
@@ -56,7 +74,7 @@ AGAIN = {
     "what it adds to": "k += 1",
     "an item of what it reads": "x[0] = x[0] + 1",
     "a network that it trains further": "history = fit(network, SGD(0.1), (x, y), epochs=1)",
-    "a function": "def double(value):\n    return 2 * value\ntwice = double(k)",
+    "a class": "class Own:\n    pass\nown = Own()",
     "what cannot be compared": "numbers = (n for n in x)",
 }
 
@@ -74,10 +92,12 @@ def test_run_again(notebook: Notebook, name: str):
         assert notebook.runs(AGAIN[name])
 
 
-@pytest.mark.parametrize("change", ["x = x + 1", "x[0, 0] = 5", "y = x", "del x", "from numpy import ones as MLP"])
+@pytest.mark.parametrize(
+    "change", ["x = x + 1", "x[0, 0] = 5", "y = x", "del x", "from numpy import ones as MLP", "len = sum"]
+)
 def test_any_change_of_what_it_reads_is_seen(notebook: Notebook, change: str):
     cell = (
-        "result = x.sum() + y.sum() if MLP else 0" if "del" not in change else "result = 'x' in globals() and x.sum()"
+        "result = len(x), y.sum(), MLP is not None" if "del" not in change else "result = 'x' in globals() and x.sum()"
     )
     assert notebook.runs(cell) and not notebook.runs(cell)
     exec(change, notebook.names)
@@ -98,10 +118,28 @@ def test_what_it_changes_is_changed_again(notebook: Notebook):
         assert notebook.runs("history = fit(network, SGD(0.1), (x, y), epochs=1)")
 
 
-def test_functions_of_the_notebook_are_not_compared_by_their_names(notebook: Notebook, monkeypatch: pytest.MonkeyPatch):
-    exec("def double(value):\n    return 2 * value", notebook.names)
-    monkeypatch.setattr(sys.modules["__main__"], "double", notebook.names["double"], raising=False)
-    assert digest(notebook.names["double"]) is None and digest(len) is not None
+@pytest.mark.parametrize(
+    "change",
+    [
+        "def by(value):\n    return (factor + 1) * value",
+        "factor = 3",
+        "by.__defaults__ = (5,)",
+        "def times(value):\n    return factor + value",
+        "several = make(4)",
+    ],
+)
+def test_any_change_of_the_notebooks_functions_is_seen(notebook: Notebook, change: str):
+    exec(FUNCTIONS, notebook.names)
+    cell = "made = by(k), several()"
+    assert notebook.runs(cell) and not notebook.runs(cell)
+    exec(change, notebook.names)
+    assert notebook.runs(cell) and not notebook.runs(cell)
+
+
+def test_classes_of_the_notebook_are_not_compared_by_their_names(notebook: Notebook, monkeypatch: pytest.MonkeyPatch):
+    exec("class Own:\n    pass", notebook.names)
+    monkeypatch.setattr(sys.modules["__main__"], "Own", notebook.names["Own"], raising=False)
+    assert digest(notebook.names["Own"]) is None and digest(notebook.names["Own"]()) is None and digest(len)
 
 
 def test_names_get_back_what_the_cell_bound(notebook: Notebook):

@@ -92,6 +92,11 @@ def rows(path: Path = TABLE) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def of_kind(kind: str) -> list[dict[str, Any]]:
+    """The committed rows of a kind: ``"planted"``, ``"sound"`` or ``"remedy"``."""
+    return [row for row in rows() if row["kind"] == kind]
+
+
 def main() -> None:
     """Make the table anew."""
     from joblib import Parallel, delayed  # here: whoever reads the table needs no processes
