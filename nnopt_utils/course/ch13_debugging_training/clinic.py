@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +59,9 @@ class Clinic:
             setup, healthy = (kind, kind) if name == HEALTHY else (FAULTS[name].broken, FAULTS[name].healthy)
             self._patients[number] = Patient(number, name, setup, healthy, seed)
         return self._patients[number]
+
+    def __iter__(self) -> Iterator[Patient]:
+        return (self[number] for number in range(1, len(self) + 1))
 
     def __repr__(self) -> str:
         return f"Clinic(seed={self.seed}): {len(self)} patients, two of whom are well"
