@@ -31,7 +31,7 @@ def measure(quick: bool = False) -> list[Measurement]:
     for name, make in {SPARSE: _sparse, DENSE: _dense}.items():
         epochs = 1 if quick else EPOCHS[name]
         final: dict[str, float] = {}
-        times = interleaved(make(epochs, quick, final), repeats=2 if quick else 9)
+        times = interleaved(make(epochs, quick, final), repeats=1 if quick else 9, warmups=0 if quick else 1)
         _check_losses(final)
         for way in WAYS:
             what, target = f"an epoch of {name}: {way}", TARGETS.get((name, way))

@@ -61,7 +61,7 @@ def measure(quick: bool = False) -> list[Measurement]:
     start takes is a row of its own.
     """
     data = load_mnist()
-    n, rounds = (2_000, 2) if quick else (55_000, 5)
+    n, rounds = (2_000, 1) if quick else (55_000, 5)
     images = data.x_train[:n], data.y_train[:n]
     with threadpool_limits(1, user_api="blas"):
         return [
@@ -111,7 +111,7 @@ def _by_batch_size(images: Images, rounds: int) -> list[Measurement]:
             ONE: partial(_epoch, fit, images, size),
             TWO: _kept(runs, data_parallel, images, size),
         }
-        times = interleaved(ways, rounds)
+        times = interleaved(ways, rounds, warmups=min(rounds - 1, 1))
         figures.append(compared("parallel", f"{_what(images, size)}: {TWO}", times[TWO], ONE, times[ONE]))
         if size == BATCH_SIZE:
             seconds = [run.start for run in runs[-rounds:]]  # without the warm-up's
@@ -144,7 +144,7 @@ def _methods(images: Images, rounds: int) -> list[Measurement]:
     """Updates and bytes a second: a row each, the bytes beside those of a ring."""
     runs: dict[str, list[_Run]] = {name: [] for name in METHODS}
     ways = {name: _kept(runs[name], train, images, BATCH_SIZE) for name, train in METHODS.items()}
-    times = interleaved(ways, rounds)
+    times = interleaved(ways, rounds, warmups=min(rounds - 1, 1))
     sent = {name: runs[name][-1].bytes_sent for name in METHODS}
     return _rates(images, times, sent, RING)
 
@@ -196,7 +196,7 @@ def _beside_jax(images: Images, rounds: int) -> list[Measurement]:
     with ExitStack() as stack:
         if JAX.is_installed:
             ways[JAX.name] = partial(stack.enter_context(worker(JAX, len(images[0]))), BATCH_SIZE)
-        times = interleaved(ways, rounds)
+        times = interleaved(ways, rounds, warmups=min(rounds - 1, 1))
     figures = []
     for against in (ONE, TWO):
         for name in times:

@@ -61,7 +61,7 @@ def steps(quick: bool = False) -> list[Measurement]:
             x, y = data.x_train[:n], data.y_train[:n]
             calls = {name: _twenty_steps(make(), x, y) for name, make in STEPPERS.items()}
             calls["gradient"] = _twenty_gradients(x, y)
-            times = interleaved({name: _processor_time(call) for name, call in calls.items()}, 3 if quick else 9)
+            times = interleaved({name: _processor_time(call) for name, call in calls.items()}, 1 if quick else 9)
             each = {name: [seconds / PERIOD for seconds in of] for name, of in times.items()}
             for name in STEPPERS:
                 what = f"784-64-64-10, batch {n:,}: a step of {name}"

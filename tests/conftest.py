@@ -17,7 +17,12 @@ settings.register_profile("nnopt", derandomize=True, deadline=None)
 settings.load_profile("nnopt")
 
 # What they test takes a while to build, or has to be alone: each of these files goes to one worker as a whole.
-BUILT_ONCE = ("tests/test_reference.py", "tests/test_wheel.py", "tests/tensorflow_cluster/test_tensorflow.py")
+BUILT_ONCE = (
+    "tests/tensorflow_cluster/test_tensorflow.py",
+    "tests/test_benchmarks.py",
+    "tests/test_reference.py",
+    "tests/test_wheel.py",
+)
 
 
 class BuildOnce(LoadScopeScheduling):

@@ -85,7 +85,7 @@ def test_what_is_measured(report):
     assert sum("softmax" in name for name in names["scipy"]) == 8
     of_steps = [f"a step of {name}" for name in second_order.STEPPERS]
     assert [name.split(": ")[1] for name in names["second_order"]] == [*second_order.PRODUCTS, *of_steps]
-    assert len(names["explorers"]) == 16 and all("slowest of" in name for name in names["explorers"])
+    assert len(names["explorers"]) == 18 and all("slowest of" in name for name in names["explorers"])
 
 
 @pytest.mark.slow
