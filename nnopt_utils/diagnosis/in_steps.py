@@ -61,7 +61,7 @@ def lost_state(view: RunView) -> Finding | None:
 
     With empty averages a step points along −g (momentum), or −sign g (Adam, RMSprop, Lion): the first, and then none
     before the state is lost. It is silent where gradients hardly change from step to step, as with full batches, and
-    of lengths where the rate changes too.
+    of lengths where the rate changes too or fewer than three checkpoints were made.
     """
     watch = view.watch
     assert watch is not None
@@ -73,7 +73,7 @@ def lost_state(view: RunView) -> Finding | None:
     counts = watch.counts
     back = [k for k in range(began + 1, len(counts)) if counts[k] < counts[k - 1] and _has_state(watch)]
     again = [k for k in steps_like_the_first(watch) if k > began]
-    jumps = len(first_steps) > 1 and _stand_out(changes, first_steps, np.array(watch.rates))
+    jumps = len(first_steps) > 2 and _stand_out(changes, first_steps, np.array(watch.rates))
     if not back and not again and not jumps:
         return None
     at = (back or again or [int(first_steps[0])])[0]

@@ -205,10 +205,10 @@ NAMED: dict[tuple[str, str], dict[str, Any]] = {
     ("lost_state", "Adam, m and v emptied, t kept"): emptied(),
     ("lost_state", "Adam, once"): emptied(after=63),
     ("lost_state", "momentum, once"): {**HEAVY, "learning_rate": 0.02, **emptied(after=63)},
-    ("lost_state", "Adam, m alone"): emptied("m"),
+    ("lost_state", "Adam, m alone"): {**emptied("m"), "epochs": 5},
     ("lost_state", "Lion, t kept"): {**of(Lion), "learning_rate": 3e-4, **emptied()},
     ("lost_state", "Adagrad, begun anew"): {**of(Adagrad), "learning_rate": 0.01, "resume": spoiled.forgotten},
-    ("lost_state", "RMSprop, t kept"): {**of(RMSprop), **emptied()},
+    ("lost_state", "RMSprop, t kept"): {**of(RMSprop), **emptied(), "epochs": 5},
     ("decay_not_applied", "SGD"): {**of(SGDWithoutDecay, weight_decay=0.01), "learning_rate": 0.1},
     ("decay_not_applied", "L2, PyTorch's"): {
         **of(SGDWithoutDecay, weight_decay=0.01, convention="pytorch"), "learning_rate": 0.1,
