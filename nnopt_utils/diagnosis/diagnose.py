@@ -16,9 +16,6 @@ from nnopt_utils.diagnosis.view import RunView
 
 SEEN = 0.9  # from this strength on the cause itself was seen
 
-#: Cause → what it is, in a few words.
-CAUSES: dict[str, str] = {name: each.what for name, each in SIGNS.items()}
-
 
 def diagnose(history: Any, network: Any, data: Any, watch: Recorder | None = None) -> Diagnosis:
     """Name the likely causes of what is wrong with a classifier's run, with the evidence and what to look at next.

@@ -32,7 +32,7 @@ class Run:
         history: as ``fit``'s; it ends early where the loss stopped being finite.
         network, optimizer: after the last step.
         data: what the run was given.
-        watch: the :class:`Recorder`.
+        watch: the :class:`~nnopt_utils.diagnosis.Recorder`.
         diverged: whether the loss or gradient stopped being finite.
         test_accuracy: on rows that took part in nothing; they are prepared as the run's validation rows were.
 

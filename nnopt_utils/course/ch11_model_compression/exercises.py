@@ -1033,6 +1033,7 @@ EXERCISES = [
             Mistake(
                 "The first result is the change d. Return θ after it.",
                 _deleted_with(moved=lambda theta, G, q: -theta[q] / G[q, q] * G[:, q]),
+                key="the-first-result-is-the-change-δ",
             ),
             Mistake(
                 "Entry q is taken out. It is 0, and stays in its place.",
