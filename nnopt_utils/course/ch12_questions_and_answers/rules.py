@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 MATH = re.compile(r":math:`(?P<inline>[^`]*)`|^\.\. math::(?P<block>.*?)(?=^\S|\Z)", re.DOTALL | re.MULTILINE)
+TEXT = re.compile(r"\\text\{([^{}]*)\}")
 
 
 def formulas_of(owner: Any) -> list[str]:
@@ -27,8 +28,13 @@ def as_markdown(latex: str) -> str:
     '$m_t = g_t$, $\\theta_{t+1} = \\theta_t - m_t$'
     """
     lines = [latex] if r"\begin" in latex else re.split(r"\\qquad|\\quad|\\\\", latex)
-    cleaned = (line.strip(" ,.;").replace(r"\_", "_") for line in lines)  # MathJax shows \_ in \text as it is
+    cleaned = (TEXT.sub(_with_underscores, line.strip(" ,.;")) for line in lines)
     return ", ".join(f"${line}$" for line in cleaned if line)
+
+
+def _with_underscores(text: re.Match[str]) -> str:
+    r"""Put the underscores of a ``\text`` outside of it: inside, MathJax shows the backslash, or an error without it."""
+    return r"\text{" + text[1].replace(r"\_", r"}\_\text{") + "}"
 
 
 def rule_of(owner: Any, *which: int) -> str:
