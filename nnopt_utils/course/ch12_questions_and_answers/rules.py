@@ -33,7 +33,7 @@ def as_markdown(latex: str) -> str:
 
 
 def _with_underscores(text: re.Match[str]) -> str:
-    r"""Put the underscores of a ``\text`` outside of it: inside, MathJax shows the backslash, or an error without it."""
+    r"""Put the underscores of a ``\text`` outside: inside, MathJax shows the backslash, or an error without it."""
     return r"\text{" + text[1].replace(r"\_", r"}\_\text{") + "}"
 
 
