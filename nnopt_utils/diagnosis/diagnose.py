@@ -51,6 +51,9 @@ def diagnose(history: Any, network: Any, data: Any, watch: Recorder | None = Non
 
     Warning:
         Of a Keras model it sees the data, the predictions and the losses of the epochs: no gradients and no steps.
+
+    Source: the signs are this library's own; for the procedure around them see A. Karpathy, "A recipe for training
+    neural networks", 2019.
     """
     if watch is not None and not isinstance(watch, Recorder):
         raise TypeError(f"watch: got {describe(watch)}; expected a Recorder, the callback of the run")

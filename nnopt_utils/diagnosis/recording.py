@@ -60,6 +60,8 @@ class Recorder:
         ((4, 2), 4)
         >>> watch.names
         ['layer 1', 'layer 2']
+
+    Source: Stanford CS231n, notes "Neural networks part 3": the ratio of updates and weights.
     """
 
     def __init__(self, network: MLP, probe: Any = None, every: int = 10) -> None:

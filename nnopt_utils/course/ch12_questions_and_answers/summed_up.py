@@ -1,4 +1,4 @@
-"""The course on one page: every method, its rule, when to use it, what it costs, what we measured.
+"""The course on one page: its methods: the rule, when to use it, what it costs, what we measured.
 
 Nothing stands here that the library or a committed table can say: rules are read from docstrings, costs are counted,
 figures come from the tables. Written by hand is when a method is worth a try.
@@ -505,7 +505,7 @@ def _rows() -> tuple[Method, ...]:
 
 
 def summed_up() -> list[Method]:
-    """Every method of the course, in the order of its chapters.
+    """The methods of the course that the page has, in the order of its chapters.
 
     Example:
         >>> rows = {row.name: row for row in summed_up()}
